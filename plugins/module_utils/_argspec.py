@@ -1,0 +1,123 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+from __future__ import annotations
+
+"""The pieces that the modules' argument specs are made of, each written once. Shapes are those of C(_declared.py)."""
+
+import typing as t
+
+Spec = dict[str, dict[str, t.Any]]
+
+
+def _list_of(options: Spec) -> dict[str, t.Any]:
+    return {"type": "list", "elements": "dict", "default": [], "options": options}
+
+
+def bridge_options() -> Spec:
+    return {
+        "name": {"type": "str", "default": "arch-ovs"},
+        "datapath_type": {"type": "str", "choices": ["auto", "system", "netdev"], "default": "auto"},
+        "fail_mode": {"type": "str", "choices": ["standalone", "secure"], "default": "standalone"},
+        "forward_bpdu": {"type": "bool", "default": True},
+        "vlan_limit": {"type": "int", "default": 0},
+    }
+
+
+def container_options() -> Spec:
+    return {
+        "name": {"type": "str", "required": True},
+        "sandbox": {"type": "str", "required": True},
+        "node": {"type": "str", "required": True},
+        "image": {"type": "str", "required": True},
+        "kind": {"type": "str", "default": "linux"},
+        "hostname": {"type": "str", "default": ""},
+        "cmd": {"type": "list", "elements": "str"},
+        "entrypoint": {"type": "list", "elements": "str"},
+        "user": {"type": "str", "default": ""},
+        "env": {"type": "dict", "default": {}},
+        "labels": {"type": "dict", "default": {}},
+        "binds": {"type": "list", "elements": "str", "default": []},
+        "files": _list_of({
+            "path": {"type": "path", "required": True},
+            "content": {"type": "str", "required": True, "no_log": True},
+            "mode": {"type": "str", "default": "0644"},
+        }),
+        "sysctls": {"type": "dict", "default": {}},
+        "cap_add": {"type": "list", "elements": "str", "default": []},
+        "devices": {"type": "list", "elements": "str", "default": []},
+        "privileged": {"type": "bool", "default": False},
+        "system_paths": {"type": "str", "choices": ["default", "unconfined"], "default": "default"},
+        "memory": {"type": "int", "default": 0},
+        "cpu": {"type": "float", "default": 0.0},
+        "exec": {"type": "list", "elements": "list", "default": []},
+        "interfaces": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+def port_options() -> Spec:
+    return {
+        "name": {"type": "str", "required": True},
+        "device": {"type": "str", "choices": ["none", "veth"], "default": "none"},
+        "link": {"type": "str", "default": ""},
+        "node": {"type": "str", "default": ""},
+        "interface": {"type": "str", "default": ""},
+        "sandbox": {"type": "str", "default": ""},
+        "mac": {"type": "str", "default": ""},
+        "mtu": {"type": "int"},
+        "tag": {"type": "int"},
+        "trunks": {"type": "list", "elements": "int", "default": []},
+        "vlan_mode": {"type": "str", "choices": ["access", "trunk", "dot1q-tunnel"], "default": "dot1q-tunnel"},
+        "group": {"type": "int", "default": 0},
+        "enabled": {"type": "bool", "default": True},
+    }
+
+
+def tunnel_options() -> Spec:
+    return {
+        "name": {"type": "str", "required": True},
+        "vni": {"type": "int", "required": True},
+        "local": {"type": "str", "required": True},
+        "remotes": {"type": "list", "elements": "str", "required": True},
+        "mtu": {"type": "int", "required": True},
+        "link": {"type": "str", "default": ""},
+        "tag": {"type": "int"},
+        "links": _list_of({"key": {"type": "str", "required": True, "no_log": False}, "tag": {"type": "int", "required": True}}),
+        "dst_port": {"type": "int", "default": 4789},
+        "group": {"type": "int", "default": 0},
+    }
+
+
+def link_options() -> Spec:
+    return {
+        "key": {"type": "str", "required": True, "no_log": False},
+        "mtu": {"type": "int", "required": True},
+        "endpoints": {
+            "type": "list", "elements": "dict", "required": True,
+            "options": {
+                "node": {"type": "str", "required": True},
+                "interface": {"type": "str", "required": True},
+                "server": {"type": "str", "required": True},
+                "port": {"type": "str", "required": True},
+            },
+        },
+    }
+
+
+def lab_option(*, required: bool = True) -> Spec:
+    return {"lab": {"type": "str", "required": required}}
+
+
+def state_options(*choices: str, default: str = "present") -> Spec:
+    """state and prune. prune deletes what the lab owns and the list does not name; it needs the full list."""
+    return {
+        "state": {"type": "str", "choices": list(choices or ("present", "absent")), "default": default},
+        "prune": {"type": "bool", "default": False},
+    }
+
+
+def layer_options() -> Spec:
+    """What every module that writes to the bridge takes."""
+    return {"bridge": {"type": "str", "default": "arch-ovs"}}

@@ -1,0 +1,231 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+from __future__ import annotations
+
+"""The declared state: what one server is to have, complete, with no look-ups left to do.
+
+It is made by the controller (C(plugin_utils/_plan.py)), travels as plain JSON, and is read here into typed values.
+Field names are the same in JSON, in the modules' options (C(_argspec.py)) and here. Sizes are bytes, MTUs are
+what an interface is set to (the IP packet, without the Ethernet header), tags are VLAN ids.
+"""
+
+import typing as t
+from dataclasses import dataclass, field, fields
+
+FORMAT = 1
+"""Version of the declared state; raised when an older reader would misread it."""
+
+VlanMode = t.Literal["access", "trunk", "dot1q-tunnel"]
+OverlayMode = t.Literal["per_link", "shared"]
+_T = t.TypeVar("_T")
+
+
+def _pick(cls: type[_T], values: t.Mapping[str, t.Any], **special: t.Any) -> _T:
+    """An instance of a dataclass from a mapping; keys that are absent or None keep the field's default."""
+    wanted = {one.name for one in fields(t.cast(t.Any, cls))} - set(special)
+    given = {key: value for key, value in values.items() if key in wanted and value is not None}
+    return cls(**given, **special)
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """The one bridge of a server. datapath_type C(auto) means: the kernel's where it works, else userspace."""
+
+    name: str = "arch-ovs"
+    datapath_type: str = "auto"
+    fail_mode: str = "standalone"
+    forward_bpdu: bool = True
+    vlan_limit: int = 0
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Bridge:
+        return _pick(cls, values)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that a node is given: path is the absolute path on the server, content is base64."""
+
+    path: str
+    content: str
+    mode: str = "0644"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container node, and the sandbox that holds its network namespace.
+
+    name, sandbox: container names. exec: commands (argument lists) run once after each boot of the node.
+    interfaces: Linux names that must exist in the sandbox before the node's first process runs.
+    memory: bytes, 0 is no limit. cpu: number of CPUs, 0 is no limit. cmd, entrypoint: None is the image's own.
+    system_paths: C(unconfined) leaves /proc/sys writable for the node, as routers need it.
+    """
+
+    name: str
+    sandbox: str
+    node: str
+    image: str
+    kind: str = "linux"
+    hostname: str = ""
+    cmd: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    user: str = ""
+    env: t.Mapping[str, str] = field(default_factory=dict)
+    labels: t.Mapping[str, str] = field(default_factory=dict)
+    binds: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    sysctls: t.Mapping[str, str] = field(default_factory=dict)
+    cap_add: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    privileged: bool = False
+    system_paths: str = "default"
+    memory: int = 0
+    cpu: float = 0.0
+    exec: tuple[tuple[str, ...], ...] = ()
+    interfaces: tuple[str, ...] = ()
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Container:
+        def strings(key: str) -> tuple[str, ...]:
+            return tuple(str(one) for one in values.get(key) or ())
+
+        def optional(key: str) -> tuple[str, ...] | None:
+            return None if values.get(key) is None else strings(key)
+
+        def mapping(key: str) -> dict[str, str]:
+            return {str(name): str(value) for name, value in (values.get(key) or {}).items()}
+
+        return _pick(
+            cls, values,
+            cmd=optional("cmd"), entrypoint=optional("entrypoint"),
+            env=mapping("env"), labels=mapping("labels"), sysctls=mapping("sysctls"),
+            binds=strings("binds"), cap_add=strings("cap_add"), devices=strings("devices"), interfaces=strings("interfaces"),
+            files=tuple(_pick(File, one) for one in values.get("files") or ()),
+            exec=tuple(tuple(str(word) for word in command) for command in values.get("exec") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port on the bridge, and for C(device=veth) the pair of devices whose other end is a node's interface.
+
+    name: the server-side device. sandbox: the container whose network namespace takes the other end.
+    group: the link group of the lab's devices (0: none), for deletion at a stroke. enabled: whether the device is up;
+    a port that is not enabled shows NO-CARRIER at the node.
+    """
+
+    name: str
+    device: str = "none"
+    link: str = ""
+    node: str = ""
+    interface: str = ""
+    sandbox: str = ""
+    mac: str = ""
+    mtu: int | None = None
+    tag: int | None = None
+    trunks: tuple[int, ...] = ()
+    vlan_mode: str = "dot1q-tunnel"
+    group: int = 0
+    enabled: bool = True
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Port:
+        return _pick(cls, values, trunks=tuple(sorted(values.get("trunks") or ())))
+
+
+@dataclass(frozen=True)
+class TunnelLink:
+    """A link that is carried by a shared tunnel, told from others by its tag."""
+
+    key: str
+    tag: int
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """A VXLAN device on the bridge. One link (link, tag), or several of them (links) where tunnels are shared.
+
+    remotes: underlay addresses of the far servers; more than one means head-end replication, with learning.
+    """
+
+    name: str
+    vni: int
+    local: str
+    remotes: tuple[str, ...]
+    mtu: int
+    link: str = ""
+    tag: int | None = None
+    links: tuple[TunnelLink, ...] = ()
+    dst_port: int = 4789
+    group: int = 0
+
+    @property
+    def shared(self) -> bool:
+        return bool(self.links)
+
+    @property
+    def learning(self) -> bool:
+        return len(self.remotes) > 1
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Tunnel:
+        return _pick(
+            cls, values,
+            remotes=tuple(sorted(values.get("remotes") or ())),
+            links=tuple(_pick(TunnelLink, one) for one in values.get("links") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One end of a link. port is the device name on the server that has the endpoint."""
+
+    node: str
+    interface: str
+    server: str
+    port: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link with at least one endpoint on this server; endpoints holds all of them, wherever they are."""
+
+    key: str
+    mtu: int
+    endpoints: tuple[Endpoint, ...]
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Link:
+        return _pick(cls, values, endpoints=tuple(_pick(Endpoint, one) for one in values["endpoints"]))
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The slice of a plan for one server."""
+
+    lab: str
+    server: str
+    bridge: Bridge
+    containers: tuple[Container, ...] = ()
+    ports: tuple[Port, ...] = ()
+    tunnels: tuple[Tunnel, ...] = ()
+    links: tuple[Link, ...] = ()
+    device_group: int = 0
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Declared:
+        return _pick(
+            cls, values,
+            bridge=Bridge.from_params(values.get("bridge") or {}),
+            containers=tuple(Container.from_params(one) for one in values.get("containers") or ()),
+            ports=tuple(Port.from_params(one) for one in values.get("ports") or ()),
+            tunnels=tuple(Tunnel.from_params(one) for one in values.get("tunnels") or ()),
+            links=tuple(Link.from_params(one) for one in values.get("links") or ()),
+        )

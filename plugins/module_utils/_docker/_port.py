@@ -1,0 +1,84 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+from __future__ import annotations
+
+"""What the layers need of Docker. C(_adapter.py) does it with the docker library."""
+
+import typing as t
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that is on the server. env, cmd, entrypoint: what a container gets that does not say otherwise."""
+
+    id: str
+    env: t.Mapping[str, str] = field(default_factory=dict)
+    cmd: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DockerContainer:
+    """A container as Docker describes it. raw: the whole inspection, for what is compared field by field.
+
+    status: C(created), C(running), C(exited) ... as Docker says. pid: 0 when it does not run.
+    """
+
+    id: str
+    name: str
+    status: str = ""
+    pid: int = 0
+    started_at: str = ""
+    image_id: str = ""
+    labels: t.Mapping[str, str] = field(default_factory=dict)
+    raw: t.Mapping[str, t.Any] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def netns(self) -> str:
+        """The path of its network namespace; empty when it does not run."""
+        return f"/proc/{self.pid}/ns/net" if self.pid else ""
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    exit_code: int
+    output: str
+
+
+class Docker(t.Protocol):
+    """One connection to the local dockerd. Everything raises ReadError or ApplyError, naming the object."""
+
+    def list_names(self) -> t.Mapping[str, t.Mapping[str, str]]:
+        """All containers of the server, in whatever state: name -> labels. One call."""
+
+    def inspect(self, names: t.Sequence[str]) -> t.Mapping[str, DockerContainer]:
+        """These containers, read in parallel; one that went away meanwhile is left out."""
+
+    def images(self, references: t.Sequence[str]) -> t.Mapping[str, Image | None]:
+        """Each reference -> the image, or None where the server does not have it."""
+
+    def create(self, name: str, config: t.Mapping[str, t.Any]) -> str:
+        """Create a container from a Docker API container configuration (with HostConfig inside); its id."""
+
+    def start(self, name: str) -> None: ...
+
+    def stop(self, name: str, *, timeout: int) -> None: ...
+
+    def kill(self, name: str) -> None: ...
+
+    def remove(self, name: str) -> None:
+        """Kill and remove, with its anonymous volumes; no error when it is gone already."""
+
+    def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult: ...
+
+    def version(self) -> str: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+from __future__ import annotations
+
+"""The errors of the server side, one class per thing that can go wrong.
+
+Everything raised on purpose is a C(LabError). A message says what is wrong, on which object, and what to do.
+"""
+
+
+class LabError(Exception):
+    """Base of all errors that are shown to a user as they are.
+
+    hint: what to do about it; one sentence.
+    objects: names of the objects that are concerned, for the result.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", objects: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.objects = objects
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class MissingLibraryError(LabError):
+    """A Python library is not installed for the interpreter that runs the module."""
+
+    def __init__(self, library: str, cause: str) -> None:
+        super().__init__(f"the Python library {library} cannot be imported: {cause}",
+                         hint="run archetype.lab.prepare_servers on this server, or set lab_server_python")
+        self.library = library
+
+
+class ReadError(LabError):
+    """Something could not be read. Never treat it as "nothing there": no deletion follows it."""
+
+
+class ForeignError(LabError):
+    """An object that is not ours has a name or an identifier that is wanted."""
+
+
+class ApplyError(LabError):
+    """A backend refused a change."""
+
+
+class VerifyError(LabError):
+    """A change was accepted, but reading back shows something else."""
+
+
+class LockedError(LabError):
+    """Another run holds the lock of this server."""
+
+
+class Errors(LabError):
+    """Several errors at once; nothing is swallowed."""
+
+    def __init__(self, errors: list[LabError]) -> None:
+        super().__init__("; ".join(str(error) for error in errors),
+                         objects=tuple(name for error in errors for name in error.objects))
+        self.errors = errors
+
+
+def raise_all(errors: list[LabError]) -> None:
+    """Raise the one error, or all of them as one; nothing when there is none."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise Errors(errors)

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+from __future__ import annotations
+
+"""What the layers need of the kernel's network devices. C(_adapter.py) does it with pyroute2, without subprocesses."""
+
+import typing as t
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Vxlan:
+    """The attributes of a VXLAN device. remotes: the default remote, or all flood entries of the device's FDB."""
+
+    vni: int
+    local: str
+    remotes: tuple[str, ...]
+    dst_port: int = 4789
+    learning: bool = False
+    df: str = "unset"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A network device in one network namespace. peer_index: the ifindex of a veth's other end, in its own namespace.
+
+    up: administratively; carrier: the operational state (a veth whose other end is down has no carrier).
+    """
+
+    name: str
+    index: int
+    kind: str = ""
+    mtu: int = 0
+    mac: str = ""
+    up: bool = False
+    carrier: bool = False
+    alias: str = ""
+    group: int = 0
+    peer_index: int | None = None
+    vxlan: Vxlan | None = None
+
+
+@dataclass(frozen=True)
+class NewVeth:
+    """Make a veth pair: name here; peer_name, with peer_mac, in the namespace at peer_netns. Both are up at once.
+
+    checksum_off: turn transmit checksum offload off at the peer, which a userspace datapath needs.
+    """
+
+    name: str
+    peer_name: str
+    peer_netns: str
+    peer_mac: str = ""
+    mtu: int = 1500
+    alias: str = ""
+    group: int = 0
+    up: bool = True
+    checksum_off: bool = False
+
+
+@dataclass(frozen=True)
+class NewVxlan:
+    name: str
+    vxlan: Vxlan
+    mtu: int
+    alias: str = ""
+    group: int = 0
+
+
+@dataclass(frozen=True)
+class SetDevice:
+    """Change what is given on a device. netns: None is the server's own, else the path of a namespace."""
+
+    name: str
+    netns: str | None = None
+    mtu: int | None = None
+    mac: str | None = None
+    alias: str | None = None
+    group: int | None = None
+    up: bool | None = None
+    rename: str | None = None
+    checksum_off: bool = False
+
+
+@dataclass(frozen=True)
+class DropDevice:
+    name: str
+
+
+@dataclass(frozen=True)
+class DropGroup:
+    """Delete all devices of a link group at a stroke."""
+
+    group: int
+
+
+NetOp = NewVeth | NewVxlan | SetDevice | DropDevice | DropGroup
+
+
+@dataclass(frozen=True)
+class Route:
+    """How the kernel would send to an address: the source it would use, the device, and the device's MTU."""
+
+    source: str
+    device: str
+    mtu: int
+
+
+class Netlink(t.Protocol):
+    """The network devices of this server, and of the namespaces of its sandboxes."""
+
+    def read(self) -> t.Mapping[str, Device]:
+        """All devices of the server's own namespace, by name. Raises ReadError."""
+
+    def read_netns(self, netns: t.Sequence[str]) -> t.Mapping[str, t.Mapping[str, Device]]:
+        """All devices of each of these namespaces (paths such as C(/proc/123/ns/net)). Raises ReadError."""
+
+    def route(self, address: str) -> Route:
+        """The route to an underlay address. Raises ReadError when there is none."""
+
+    def local_addresses(self) -> t.Sequence[str]:
+        """All addresses of this server's own namespace."""
+
+    def apply(self, ops: t.Sequence[NetOp]) -> t.Mapping[int, str]:
+        """Carry out all operations in order, and go on after a failure: index of the operation -> what the kernel said."""
+
+    def close(self) -> None: ...
