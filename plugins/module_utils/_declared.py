@@ -13,7 +13,7 @@ what an interface is set to (the IP packet, without the Ethernet header), tags a
 """
 
 import typing as t
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 FORMAT = 1
 """Version of the declared state; raised when an older reader would misread it."""
@@ -218,6 +218,24 @@ class Declared:
     tunnels: tuple[Tunnel, ...] = ()
     links: tuple[Link, ...] = ()
     device_group: int = 0
+
+    def without_links(self, keys: t.Collection[str]) -> Declared:
+        """The same with these links taken back: no tunnel, and ports that are down and off the bridge.
+
+        The interfaces of the nodes stay, without carrier: a node must not lose an interface because a far server failed.
+        """
+        gone = set(keys)
+        tunnels = (
+            replace(tunnel, links=tuple(link for link in tunnel.links if link.key not in gone)) if tunnel.shared else tunnel
+            for tunnel in self.tunnels
+            if tunnel.link not in gone
+        )
+        return replace(
+            self,
+            ports=tuple(replace(port, enabled=port.enabled and port.link not in gone) for port in self.ports),
+            tunnels=tuple(tunnel for tunnel in tunnels if tunnel.link or tunnel.links),
+            links=tuple(link for link in self.links if link.key not in gone),
+        )
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Declared:

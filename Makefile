@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Two commands for users: `make demo` and `make destroy`; one for developers: `make test`. `make help` lists all.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+# Ask for the sudo password once, and only where one is needed.
+ASK := $(if $(SUDO),$(shell sudo -n true 2>/dev/null || echo --ask-become-pass))
+
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/collections
+export ANSIBLE_HOME := $(CURDIR)/.ansible
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PATH := $(BIN):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+LINK := collections/ansible_collections/archetype/lab
+DEMO := -i inventory/this_machine.yml -i playbooks/files/demo/demo.lab.yml
+TEST_PACKAGES := docker.io ethtool iperf3 iproute2 iputils-ping mmdebstrap openssh-client openssh-server openvswitch-switch \
+	busybox-static procps python3-venv shellcheck strace tcpdump util-linux
+
+.PHONY: help
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(LINK):
+	@mkdir -p $(dir $@)
+	@ln -sfn ../../.. $@
+
+# A virtual environment of our own: only what the demo needs (controller), or everything (tests).
+$(VENV)/bin/python3:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(SUDO) apt-get update -q; \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends python3-venv; $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/.controller: tests/constraints.txt | $(VENV)/bin/python3
+	@echo "Installing ansible-core into .venv ..."
+	@$(BIN)/pip install -q -c tests/constraints.txt ansible-core
+	@touch $@
+
+$(VENV)/.tests: tests/constraints.txt tests/requirements.txt roles/lab_server/files/requirements.txt $(VENV)/.controller
+	@echo "Installing the test tools into .venv ..."
+	@$(BIN)/pip install -q -c tests/constraints.txt -r tests/requirements.txt
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.controller $(LINK) ## Prepare this machine, deploy the example lab on it, prove it, show it
+	@ansible-playbook $(DEMO) $(ASK) playbooks/demo.yml
+
+.PHONY: status
+status: $(VENV)/.controller $(LINK) ## Show the example lab as it is now
+	@ansible-playbook $(DEMO) $(ASK) playbooks/status_lab.yml
+
+.PHONY: destroy
+destroy: $(VENV)/.controller $(LINK) ## Take the example lab away, and what `make demo` started for it
+	@ansible-playbook $(DEMO) $(ASK) playbooks/demo_destroy.yml
+
+.PHONY: venv
+venv: $(VENV)/.tests $(LINK) ## The virtual environment for work on the collection
+
+.PHONY: system
+system: ## The system packages that the tests need
+	@missing=""; for name in $(TEST_PACKAGES); do dpkg-query -Wf '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || missing="$$missing $$name"; done; \
+	if [ -n "$$missing" ]; then echo "Installing$$missing ..."; $(SUDO) apt-get update -q >/dev/null; \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing >/dev/null; fi
+
+.PHONY: test
+test: lint unit sanity integration molecule demo-test ## All tests, from a fresh clone
+
+.PHONY: lint
+lint: venv ## ruff, mypy, yamllint, the layers, ansible-lint, changelog
+	ruff format --check .
+	ruff check .
+	mypy
+	yamllint --strict .
+	lint-imports
+	ansible-lint --offline --strict --profile production
+	antsibull-changelog lint
+
+.PHONY: sanity
+sanity: venv ## ansible-test sanity, with an empty ignore list
+	tests/sanity.sh
+
+.PHONY: unit
+unit: venv ## Unit tests
+	pytest -q -n 2 tests/unit
+
+.PHONY: integration
+integration: venv system ## Tests against real daemons, on the testbed
+	$(SUDO) env "PATH=$$PATH" pytest -q tests/integration
+
+.PHONY: molecule
+molecule: venv system ## The molecule scenario: converge, break, heal, destroy
+	$(SUDO) env "PATH=$$PATH" MOLECULE_GLOB='molecule/*/molecule.yml' molecule test
+
+.PHONY: demo-test
+demo-test: ## The README's commands, twice, and away without a trace
+	tests/demo.sh
+
+.PHONY: bench
+bench: venv system ## The measurements of docs/performance.md, as JSON
+	$(SUDO) env "PATH=$$PATH" python -m tests.benchmark
+
+.PHONY: testbed-up testbed-down
+testbed-up: venv system ## Three servers on this machine, for trying things out
+	$(SUDO) env "PATH=$$PATH" python -m tests.testbed up
+testbed-down: venv ## Remove them
+	$(SUDO) env "PATH=$$PATH" python -m tests.testbed down
+
+.PHONY: dist
+dist: $(VENV)/.controller ## The collection as a file that ansible-galaxy installs
+	@ansible-galaxy collection build --force --output-path .build
+
+.PHONY: clean
+clean: ## Remove what make made in this folder
+	rm -rf .ansible .build .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .venv collections

@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_converge
+short_description: Make one server have its part of a lab
+version_added: 0.1.0
+author: archetype.lab contributors (@archetype-lab)
+description:
+  - Makes what one server has equal to what is declared for it - bridge, sandboxes, ports, tunnels, and nodes, in this order, so that
+    the interfaces of a node exist before its first process runs.
+  - The declared state is one slice of the plan that P(archetype.lab.plan#lookup) makes.
+  - Everything that can be known beforehand (foreign objects in the way, tags that are taken, missing images) stops the run before the
+    server is touched. What fails afterwards is returned per object, and the rest is done.
+  - What belongs to the lab and is not declared is removed.
+  - Takes the lock of the server, and keeps it until M(archetype.lab.lab_state) gives it back. With O(state=absent) it gives it back itself.
+extends_documentation_fragment:
+  - archetype.lab.attributes
+  - archetype.lab.attributes.actiongroup_lab
+options:
+  lab:
+    description: Name of the lab. Needed with O(state=absent), otherwise part of O(declared).
+    type: str
+  declared:
+    description: The slice of the plan for this server. Needed with O(state=present).
+    type: dict
+  state:
+    description: V(absent) removes everything on this server that belongs to the lab.
+    type: str
+    choices: [present, absent]
+    default: present
+  take_back:
+    description:
+      - Keys of links whose far half failed. Their tunnels are removed, and their ports taken off the bridge, so that the nodes here see no carrier.
+    type: list
+    elements: str
+    default: []
+  owner:
+    description: Who runs this, for the lock; shown to whoever runs into it.
+    type: str
+    default: someone
+  token:
+    description: What tells this run from others, for the lock.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Make every server have its part of the lab
+  archetype.lab.lab_converge:
+    declared: "{{ lab_plan.slices[inventory_hostname] }}"
+
+- name: Remove a lab from a server
+  archetype.lab.lab_converge:
+    lab: demo
+    state: absent
+"""
+
+RETURN = r"""
+plan:
+  description: How many objects are changed, by action.
+  returned: always
+  type: dict
+  sample: {create: 12}
+changes:
+  description: Every object that is changed, in order.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{action: update, kind: port, name: ap5x2m, label: "r1:eth1", fields: {tag: {have: 112, want: 118}}, reason: ""}]
+containers:
+  description: The containers, as they are afterwards.
+  returned: when O(state=present)
+  type: list
+  elements: dict
+ports:
+  description: The ports, as they are afterwards.
+  returned: when O(state=present)
+  type: list
+  elements: dict
+tunnels:
+  description: The tunnels, as they are afterwards.
+  returned: when O(state=present)
+  type: list
+  elements: dict
+errors:
+  description: Everything that failed.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    type: {description: Sort of error., type: str}
+    msg: {description: What is wrong., type: str}
+    hint: {description: What to do., type: str}
+    objects: {description: Names of the objects concerned., type: list, elements: str}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archetype.lab.plugins.module_utils._converge import Run, converge, remove
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
+from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
+from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "lab": {"type": "str"},
+            "declared": {"type": "dict"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "take_back": {"type": "list", "elements": "str", "default": []},
+            "owner": {"type": "str", "default": "someone"},
+            "token": {"type": "str", "default": "", "no_log": False},
+        },
+        required_if=[("state", "present", ["declared"]), ("state", "absent", ["lab"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+    run = Run(owner=params["owner"], token=params["token"], check=module.check_mode, diff=module._diff)  # noqa: SLF001
+
+    def work() -> dict[str, object]:
+        with Server() as server:
+            if params["state"] == "absent":
+                return remove(server, params["lab"], run)
+            declared = Declared.from_params(params["declared"])
+            return converge(server, declared.without_links(params["take_back"]), run)
+
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()
