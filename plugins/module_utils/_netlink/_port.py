@@ -28,6 +28,7 @@ class Device:
     """A network device in one network namespace. peer_index: the ifindex of a veth's other end, in its own namespace.
 
     up: administratively; carrier: the operational state (a veth whose other end is down has no carrier).
+    tx_checksum: whether transmit checksum offload is on; read for veths inside a sandbox, None elsewhere.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Device:
     group: int = 0
     peer_index: int | None = None
     vxlan: Vxlan | None = None
+    tx_checksum: bool | None = None
 
 
 @dataclass(frozen=True)
