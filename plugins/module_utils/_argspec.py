@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The pieces that the modules' argument specs are made of, each written once. Shapes are those of C(_declared.py)."""
+
+from __future__ import annotations
 
 import typing as t
 
@@ -40,11 +40,13 @@ def container_options() -> Spec:
         "env": {"type": "dict", "default": {}},
         "labels": {"type": "dict", "default": {}},
         "binds": {"type": "list", "elements": "str", "default": []},
-        "files": _list_of({
-            "path": {"type": "path", "required": True},
-            "content": {"type": "str", "required": True, "no_log": True},
-            "mode": {"type": "str", "default": "0644"},
-        }),
+        "files": _list_of(
+            {
+                "path": {"type": "path", "required": True},
+                "content": {"type": "str", "required": True, "no_log": True},
+                "mode": {"type": "str", "default": "0644"},
+            }
+        ),
         "sysctls": {"type": "dict", "default": {}},
         "cap_add": {"type": "list", "elements": "str", "default": []},
         "devices": {"type": "list", "elements": "str", "default": []},
@@ -95,7 +97,9 @@ def link_options() -> Spec:
         "key": {"type": "str", "required": True, "no_log": False},
         "mtu": {"type": "int", "required": True},
         "endpoints": {
-            "type": "list", "elements": "dict", "required": True,
+            "type": "list",
+            "elements": "dict",
+            "required": True,
             "options": {
                 "node": {"type": "str", "required": True},
                 "interface": {"type": "str", "required": True},

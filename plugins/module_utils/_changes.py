@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """What a run changes: one list that gives C(changed), the counts, the result and the diff.
 
 The same list is computed in check mode and in a real run, so that both report the same.
 """
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field

@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The declared state: what one server is to have, complete, with no look-ups left to do.
 
 It is made by the controller (C(plugin_utils/_plan.py)), travels as plain JSON, and is read here into typed values.
 Field names are the same in JSON, in the modules' options (C(_argspec.py)) and here. Sizes are bytes, MTUs are
 what an interface is set to (the IP packet, without the Ethernet header), tags are VLAN ids.
 """
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, fields, replace
@@ -99,10 +99,17 @@ class Container:
             return {str(name): str(value) for name, value in (values.get(key) or {}).items()}
 
         return _pick(
-            cls, values,
-            cmd=optional("cmd"), entrypoint=optional("entrypoint"),
-            env=mapping("env"), labels=mapping("labels"), sysctls=mapping("sysctls"),
-            binds=strings("binds"), cap_add=strings("cap_add"), devices=strings("devices"), interfaces=strings("interfaces"),
+            cls,
+            values,
+            cmd=optional("cmd"),
+            entrypoint=optional("entrypoint"),
+            env=mapping("env"),
+            labels=mapping("labels"),
+            sysctls=mapping("sysctls"),
+            binds=strings("binds"),
+            cap_add=strings("cap_add"),
+            devices=strings("devices"),
+            interfaces=strings("interfaces"),
             files=tuple(_pick(File, one) for one in values.get("files") or ()),
             exec=tuple(tuple(str(word) for word in command) for command in values.get("exec") or ()),
         )
@@ -173,7 +180,8 @@ class Tunnel:
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Tunnel:
         return _pick(
-            cls, values,
+            cls,
+            values,
             remotes=tuple(sorted(values.get("remotes") or ())),
             links=tuple(_pick(TunnelLink, one) for one in values.get("links") or ()),
         )
@@ -240,7 +248,8 @@ class Declared:
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Declared:
         return _pick(
-            cls, values,
+            cls,
+            values,
             bridge=Bridge.from_params(values.get("bridge") or {}),
             containers=tuple(Container.from_params(one) for one in values.get("containers") or ()),
             ports=tuple(Port.from_params(one) for one in values.get("ports") or ()),

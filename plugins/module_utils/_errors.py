@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The errors of the server side, one class per thing that can go wrong.
 
 Everything raised on purpose is a C(LabError). A message says what is wrong, on which object, and what to do.
 """
+
+from __future__ import annotations
 
 
 class LabError(Exception):
@@ -32,8 +32,10 @@ class MissingLibraryError(LabError):
     """A Python library is not installed for the interpreter that runs the module."""
 
     def __init__(self, library: str, cause: str) -> None:
-        super().__init__(f"the Python library {library} cannot be imported: {cause}",
-                         hint="run archetype.lab.prepare_servers on this server, or set lab_server_python")
+        super().__init__(
+            f"the Python library {library} cannot be imported: {cause}",
+            hint="run archetype.lab.prepare_servers on this server, or set lab_server_python",
+        )
         self.library = library
 
 
@@ -61,8 +63,7 @@ class Errors(LabError):
     """Several errors at once; nothing is swallowed."""
 
     def __init__(self, errors: list[LabError]) -> None:
-        super().__init__("; ".join(str(error) for error in errors),
-                         objects=tuple(name for error in errors for name in error.objects))
+        super().__init__("; ".join(str(error) for error in errors), objects=tuple(name for error in errors for name in error.objects))
         self.errors = errors
 
 

@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """What the layers (bridge, containers, ports, tunnels) have in common.
 
 Each layer is one file with the same functions: C(read) once, C(plan) pure, C(apply) which also verifies by reading back,
 and C(converge) which is these three in a row. C(plan) raises everything that must stop a run before it touches the server
 (foreign objects in the way, clashes); C(apply) goes on after a failure and returns one error per object that failed.
 """
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """Whose an object is: the marks written on every object that is made, and how they are read.
 
 OVS records carry C(external_ids), containers carry labels, network devices carry an C(ifalias). All name the lab.
 Only what carries the mark of the lab that is worked on is ever changed or deleted.
 """
+
+from __future__ import annotations
 
 import typing as t
 

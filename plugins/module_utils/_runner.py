@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The one way out of a module: results go to C(exit_json), errors to C(fail_json), both here and nowhere else."""
+
+from __future__ import annotations
 
 import typing as t
 

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The backends of this server, opened when they are first needed and closed together."""
+
+from __future__ import annotations
 
 import typing as t
 

@@ -35,7 +35,8 @@ options:
     default: present
   take_back:
     description:
-      - Keys of links whose far half failed. Their tunnels are removed, and their ports taken off the bridge, so that the nodes here see no carrier.
+      - Keys of links whose far half failed.
+      - Their tunnels are removed, and their ports taken off the bridge, so that the nodes here see no carrier.
     type: list
     elements: str
     default: []

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The errors of the controller side. A topology's problems are collected and shown all at once."""
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass

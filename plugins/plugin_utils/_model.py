@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The values that flow through the controller side: what a topology means, before anything is placed or allocated.
 
 Everything is resolved here: inheritance applied, names canonical, files found. Nothing knows of a server.
 """
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """What the layers need of Docker. C(_adapter.py) does it with the docker library."""
+
+from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
