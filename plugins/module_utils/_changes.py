@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-Action = t.Literal["create", "update", "recreate", "delete", "start", "stop", "run"]
+Action = t.Literal["create", "update", "recreate", "delete", "start", "restart", "stop", "run"]
 
 _SIGNS: dict[str, str] = {"create": "+", "delete": "-"}
 

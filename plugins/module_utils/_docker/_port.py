@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Image:
-    """An image that is on the server. env, cmd, entrypoint: what a container gets that does not say otherwise."""
+    """An image that is on the server. The rest is what a container gets that does not say otherwise."""
 
     id: str
     env: t.Mapping[str, str] = field(default_factory=dict)
     cmd: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
+    user: str = ""
+    labels: t.Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class DockerContainer:
     """A container as Docker describes it. raw: the whole inspection, for what is compared field by field.
 
     status: C(created), C(running), C(exited) ... as Docker says. pid: 0 when it does not run.
+    netns_id: identity of the network namespace it runs in; empty when it does not run.
     """
 
     id: str
@@ -35,6 +38,7 @@ class DockerContainer:
     started_at: str = ""
     image_id: str = ""
     labels: t.Mapping[str, str] = field(default_factory=dict)
+    netns_id: str = ""
     raw: t.Mapping[str, t.Any] = field(default_factory=dict)
 
     @property
@@ -72,12 +76,17 @@ class Docker(t.Protocol):
 
     def stop(self, name: str, *, timeout: int) -> None: ...
 
-    def kill(self, name: str) -> None: ...
+    def kill(self, name: str) -> None:
+        """No error when it does not run."""
 
     def remove(self, name: str) -> None:
         """Kill and remove, with its anonymous volumes; no error when it is gone already."""
 
-    def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult: ...
+    def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult:
+        """Run a command inside, without a shell. One that does not end in time is killed and raises ApplyError."""
+
+    def logs(self, name: str, *, lines: int) -> str:
+        """The last lines that the container wrote."""
 
     def version(self) -> str: ...
 
