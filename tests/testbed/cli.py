@@ -1,0 +1,106 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+"""The command line of the testbed."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+import yaml
+
+from tests.testbed import paths
+from tests.testbed.daemons import DAEMONS
+from tests.testbed.testbed import Testbed
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m tests.testbed", description="Real servers on this machine, as namespaces.")
+    verbs = top.add_subparsers(dest="verb", required=True)
+
+    def add(verb: str, text: str) -> argparse.ArgumentParser:
+        one = verbs.add_parser(verb, help=text, description=text)
+        one.add_argument("--name", default="t", help="which testbed (default: t)")
+        return one
+
+    up = add("up", "make the testbed whole; a second time changes nothing")
+    up.add_argument("--servers", type=int, default=3)
+    up.add_argument("--mtu", type=int, default=1500, help="MTU of the underlay (1500, 9000)")
+    add("down", "remove the testbed, whatever state it is in")
+    add("inventory", "print the Ansible inventory of the servers")
+    add("status", "print which daemons answer")
+    run = add("run", "run a command where the controller is")
+    run.add_argument("command", nargs=argparse.REMAINDER)
+    one = add("exec", "run a command on a server")
+    one.add_argument("server")
+    one.add_argument("command", nargs=argparse.REMAINDER)
+    daemon = add("daemon", "stop, start or kill a daemon of a server")
+    daemon.add_argument("action", choices=("start", "stop", "kill", "status"))
+    daemon.add_argument("server")
+    daemon.add_argument("daemon", choices=tuple(DAEMONS))
+    reboot = add("reboot", "pull the plug of a server and start it again; its disks are kept")
+    reboot.add_argument("server")
+    cable = add("underlay", "plug a server's cable in or out")
+    cable.add_argument("server")
+    cable.add_argument("state", choices=("up", "down"))
+    return top
+
+
+def _become(command: Sequence[str]) -> int:
+    os.execvp(command[0], list(command))
+
+
+def _words(command: Sequence[str]) -> list[str]:
+    words = list(command[1:] if command[:1] == ["--"] else command)
+    if not words:
+        raise paths.TestbedError("which command? write it after --")
+    return words
+
+
+def status(testbed: Testbed) -> int:
+    well = True
+    for server in testbed.servers:
+        states = {name: server.holder is not None and server.daemon("status", name) for name in DAEMONS}
+        well = well and all(states.values())
+        print(server.name, server.address, server.address6, *(f"{name}={'up' if good else 'DOWN'}" for name, good in states.items()))
+    return 0 if well else 1
+
+
+def act(options: argparse.Namespace, testbed: Testbed) -> int:
+    began = time.monotonic()
+    if options.verb == "up":
+        changed = testbed.up(options.servers, options.mtu)
+        print(f"{'changed' if changed else 'ok'}: {options.servers} servers in {time.monotonic() - began:.1f} s")
+    elif options.verb == "down":
+        changed = testbed.down()
+        print(f"{'changed' if changed else 'ok'}: down in {time.monotonic() - began:.1f} s")
+    elif options.verb == "inventory":
+        print(yaml.safe_dump(testbed.inventory(), sort_keys=False, width=1000), end="")
+    elif options.verb == "status":
+        return status(testbed)
+    elif options.verb == "run":
+        return _become(testbed.entering(_words(options.command)))
+    elif options.verb == "exec":
+        return _become(testbed.server(options.server).entering(_words(options.command)))
+    elif options.verb == "daemon":
+        done = testbed.server(options.server).daemon(options.action, options.daemon)
+        print("up" if options.action == "status" and done else "changed" if done else "ok" if options.action != "status" else "down")
+        return 0 if done or options.action != "status" else 1
+    elif options.verb == "reboot":
+        testbed.reboot(options.server)
+    else:
+        testbed.set_underlay(options.server, options.state)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        return act(options, Testbed(options.name))
+    except paths.TestbedError as exc:
+        print(f"testbed: {exc}", file=sys.stderr)
+        return 1
