@@ -1,0 +1,284 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The plan: everything decided, nothing done. Its shape is in docs/design.md, section 4; nothing downstream computes any of it again.
+
+Deterministic: the same lab file, servers and observations give the same JSON, byte for byte.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._allocation import Allocation, Settings, allocate
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
+from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, sandbox_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, TopologyLink
+from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import place, read_lock
+from ansible_collections.archetype.lab.plugins.plugin_utils._preflight import check_names, check_servers, observations
+from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json, live_placement
+
+__all__ = ["FORMAT", "ServerFacts", "make_plan"]
+
+FORMAT = 1
+"""Version of the plan; raised when an older reader would misread it."""
+
+BRIDGE: Json = {"name": "arch-ovs", "datapath_type": "auto", "fail_mode": "standalone", "forward_bpdu": True, "vlan_limit": 0}
+DST_PORT = 4789
+"""IANA's UDP port for VXLAN (RFC 7348, section 5)."""
+
+_T = t.TypeVar("_T")
+
+
+def make_plan(lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The plan of a lab on these servers, as JSON values.
+
+    observed: server -> result of M(archetype.lab.lab_info), or the observed state in it; empty where nothing was observed, for a preview.
+    Raises LabFileError with all that is in the way.
+    """
+    return _Planner(lab_file, servers, observed).plan()
+
+
+class _Planner:
+    def __init__(self, lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any]) -> None:
+        self.lab_file = lab_file
+        self.topology = lab_file.topology
+        self.lab = self.topology.name
+        self.servers = sorted(servers)
+        self.observed, self.problems = observations(servers, observed, lab_file.path)
+        self.overlay = Overlay(servers, self.observed, lab_file.path)
+        self.problems += self.overlay.problems
+        self.group = link_group(self.lab)
+        self.notes = list(self.topology.notes)
+        self.nodes = {name: self.topology.nodes[name] for name in sorted(self.topology.nodes)}
+        self.interfaces: dict[str, list[tuple[EndpointRef, TopologyLink]]] = {name: [] for name in self.nodes}
+        for key in sorted(self.topology.links):
+            for end in self.topology.links[key].endpoints:
+                self.interfaces[end.node].append((end, self.topology.links[key]))
+        for ends in self.interfaces.values():
+            ends.sort(key=lambda one: one[0])
+
+    def plan(self) -> dict[str, t.Any]:
+        self.problems += check_names(self.topology)
+        self.placement = self._try(self._place, {})
+        containers = self._containers()
+        if len(self.placement) == len(self.nodes):
+            self.problems += check_servers(self.topology, self.placement, self.observed)
+            self.allocation = self._try(self._allocate, None)
+        if self.problems:
+            raise LabFileError(self.problems)
+        self._measure()
+        if self.problems:
+            raise LabFileError(self.problems)
+        links = {key: self._link(self.topology.links[key]) for key in sorted(self.topology.links)}
+        return {
+            "format": FORMAT,
+            "lab": self.lab,
+            "lock_file": self.lab_file.lock_file,
+            "bridge": dict(BRIDGE),
+            "overlay_mode": self.lab_file.overlay_mode,
+            "device_group": self.group,
+            "placement": self.placement,
+            "nodes": {name: self._node(node, containers[name]) for name, node in self.nodes.items()},
+            "links": links,
+            "slices": self._slices(links, containers),
+            "notes": list(dict.fromkeys(self.notes)),
+        }
+
+    def _try(self, step: t.Callable[[], _T], otherwise: t.Any) -> _T:
+        """A step whose problems are collected with those of the others."""
+        try:
+            return step()
+        except LabFileError as error:
+            self.problems += error.problems
+            return t.cast(_T, otherwise)
+
+    def _place(self) -> dict[str, str]:
+        lock = self._try(lambda: read_lock(self.lab_file.lock_file), None) if self.lab_file.lock_file else None
+        if lock and lock.lab and lock.lab != self.lab:
+            what = f"this lock file is that of lab {lock.lab}, not of {self.lab}"
+            self.problems.append(Problem(self.lab_file.lock_file, 0, 0, what, "Delete it, or give the lab its name back"))
+        locked = lock.placement if lock else {}
+        live = live_placement(self.lab, self.observed)
+        return place(self.topology, self.servers, self.lab_file.pins, locked, live, file=self.lab_file.path)
+
+    def _allocate(self) -> Allocation:
+        one = self.lab_file
+        settings = Settings(one.overlay_mode, one.local_tags, one.cross_tags)
+        return allocate(self.topology, self.placement, self.servers, self.observed, settings)
+
+    # between servers
+
+    def _measure(self) -> None:
+        """Which links each tunnel carries, what it can carry, and from this the MTU of each link."""
+        self.carried: dict[str, list[str]] = {key: [] for key in self.allocation.members}
+        for key, carrier in sorted(self.allocation.carriers.items()):
+            self.carried[carrier].append(key)
+        self.capacity: dict[str, tuple[int, tuple[str, str]]] = {}
+        for key, members in self.allocation.members.items():
+            self.overlay.check_family(members)
+            self.capacity[key] = self.overlay.capacity(members)
+        self.problems += self.overlay.problems
+        self.mtus = {key: self._mtu(self.topology.links[key]) for key in sorted(self.topology.links)}
+        if self.overlay.unmeasured:
+            pairs = ", ".join(f"{one} and {other}" for one, other in sorted(self.overlay.unmeasured))
+            self.notes.append(f"the path MTU was not measured between {pairs}; {DEFAULT_PATH_MTU} is assumed")
+
+    def _mtu(self, link: TopologyLink) -> int:
+        asked = link.mtu or self.lab_file.link_mtu
+        carrier = self.allocation.carriers.get(link.key)
+        if carrier is None:
+            return asked
+        room, (one, other) = self.capacity[carrier]
+        if self.lab_file.overlay_mode == "shared":
+            room -= DOT1Q_SIZE
+        if link.mtu and link.mtu > room:
+            self.notes.append(f"link {link.key}: MTU {link.mtu} is lowered to {room}, what a tunnel between {one} and {other} carries")
+        return min(asked, room)
+
+    # the parts of the plan
+
+    def _containers(self) -> dict[str, dict[str, t.Any]]:
+        reader = FileReader(self.lab)
+        containers = {name: self._container(node, reader) for name, node in self.nodes.items()}
+        reader.check_limit(self.topology.file)
+        self.problems += reader.problems
+        return containers
+
+    def _container(self, node: Node, reader: FileReader) -> dict[str, t.Any]:
+        binds, files = reader.binds_of(node)
+        return {
+            "name": node.container,
+            "sandbox": sandbox_name(node.container),
+            "node": node.name,
+            "image": node.image,
+            "kind": node.kind,
+            "hostname": node.name,
+            "cmd": None if node.cmd is None else list(node.cmd),
+            "entrypoint": None if node.entrypoint is None else list(node.entrypoint),
+            "user": node.user,
+            "env": dict(sorted(node.env.items())),
+            "labels": dict(sorted(node.labels.items())),
+            "binds": binds,
+            "files": files,
+            "sysctls": dict(sorted(node.sysctls.items())),
+            "cap_add": sorted(set(node.cap_add)),
+            "devices": list(node.devices),
+            "privileged": node.privileged,
+            "system_paths": node.system_paths,
+            "memory": node.memory,
+            "cpu": node.cpu,
+            "exec": [list(command) for command in node.exec],
+            "interfaces": [end.interface for end, _link in self.interfaces[node.name]],
+        }
+
+    def _node(self, node: Node, container: Json) -> dict[str, t.Any]:
+        kind = find_kind(node.kind)
+        return {
+            "kind": node.kind,
+            "server": self.placement[node.name],
+            "container": node.container,
+            "sandbox": container["sandbox"],
+            "image": node.image,
+            "shell": f"docker exec -it {node.container} {kind.shell if kind else 'sh'}",
+            "interfaces": [
+                {
+                    "name": end.interface,
+                    "vendor_name": end.vendor_name or end.interface,
+                    "link": link.key,
+                    "port": self.allocation.ports[end.name],
+                    "mac": self.allocation.macs[end.name],
+                    "mtu": self.mtus[link.key],
+                }
+                for end, link in self.interfaces[node.name]
+            ],
+        }
+
+    def _link(self, link: TopologyLink) -> dict[str, t.Any]:
+        carrier = self.allocation.carriers.get(link.key)
+        return {
+            "segment": link.segment,
+            "scope": "cross" if carrier else "local",
+            "mtu": self.mtus[link.key],
+            "asked_mtu": link.mtu,
+            "vni": self.allocation.vnis[carrier] if carrier else None,
+            "tags": dict(sorted(self.allocation.tags[link.key].items())),
+            "tunnels": dict(self.allocation.tunnels[carrier]) if carrier else {},
+            "endpoints": [
+                {
+                    "node": end.node,
+                    "interface": end.interface,
+                    "server": self.placement[end.node],
+                    "port": self.allocation.ports[end.name],
+                    "mac": self.allocation.macs[end.name],
+                }
+                for end in sorted(link.endpoints)
+            ],
+        }
+
+    # slices
+
+    def _slices(self, links: t.Mapping[str, Json], containers: t.Mapping[str, Json]) -> dict[str, dict[str, t.Any]]:
+        """Every server gets its slice, an empty one too: what is on it must go."""
+        slices: dict[str, dict[str, t.Any]] = {
+            server: {
+                "lab": self.lab,
+                "server": server,
+                "bridge": dict(BRIDGE),
+                "containers": [],
+                "ports": [],
+                "tunnels": [],
+                "links": [],
+                "device_group": self.group,
+            }
+            for server in self.servers
+        }
+        for name, server in self.placement.items():
+            slices[server]["containers"].append(containers[name])
+            slices[server]["ports"] += [self._port(end, link, links[link.key]) for end, link in self.interfaces[name]]
+        for key, link in links.items():
+            ends = [{field: end[field] for field in ("node", "interface", "server", "port")} for end in link["endpoints"]]
+            for server in link["tags"]:
+                slices[server]["links"].append({"key": key, "mtu": link["mtu"], "endpoints": ends})
+        for tunnel_key in sorted(self.allocation.members):
+            for server in self.allocation.members[tunnel_key]:
+                slices[server]["tunnels"].append(self._tunnel(tunnel_key, server, links))
+        return slices
+
+    def _port(self, end: EndpointRef, link: TopologyLink, planned: Json) -> dict[str, t.Any]:
+        return {
+            "name": self.allocation.ports[end.name],
+            "device": "veth",
+            "link": link.key,
+            "node": end.node,
+            "interface": end.interface,
+            "sandbox": sandbox_name(self.nodes[end.node].container),
+            "mac": self.allocation.macs[end.name],
+            "mtu": planned["mtu"],
+            "tag": planned["tags"][self.placement[end.node]],
+            "trunks": [],
+            "vlan_mode": "dot1q-tunnel",
+            "group": self.group,
+            "enabled": True,
+        }
+
+    def _tunnel(self, key: str, server: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
+        own = key in links
+        carried = [] if own else [{"key": one, "tag": links[one]["tags"][server]} for one in self.carried[key]]
+        return {
+            "name": self.allocation.tunnels[key][server],
+            "vni": self.allocation.vnis[key],
+            "local": self.overlay.address(server),
+            "remotes": sorted(self.overlay.address(other) for other in self.allocation.members[key] if other != server),
+            "mtu": self.capacity[key][0],
+            "link": key if own else "",
+            "tag": links[key]["tags"][server] if own else None,
+            "links": carried,
+            "dst_port": DST_PORT,
+            "group": self.group,
+        }

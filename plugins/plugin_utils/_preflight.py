@@ -1,0 +1,83 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""What would fail on a server, found before any server is touched, and all of it at once."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
+from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
+
+
+def observations(servers: t.Iterable[str], results: t.Mapping[str, t.Any], file: str) -> tuple[dict[str, Json], list[Problem]]:
+    """The observed state of each server, out of what M(archetype.lab.lab_info) returned for it (or this state itself).
+
+    No results at all is a plan without observation. Otherwise each server must have been observed: what could not be read is not empty.
+    """
+    found: dict[str, Json] = {}
+    problems: list[Problem] = []
+    for server in sorted(servers) if results else ():
+        result = results.get(server) or {}
+        state = result.get("observed", result)
+        if isinstance(state, t.Mapping) and not result.get("unreachable") and {"claims", "ports", "containers"} <= set(state):
+            found[server] = state
+            continue
+        said = str(result.get("msg") or "").strip()
+        what = f"server {server} cannot be reached" if result.get("unreachable") else f"server {server} could not be observed"
+        remedy = "See that it is up and reachable by SSH" if result.get("unreachable") else "Prepare it with archetype.lab.prepare_servers"
+        problems.append(Problem(file, 0, 0, f"{what}: {said}" if said else what, remedy))
+    return found, problems
+
+
+def check_names(topology: Topology) -> list[Problem]:
+    """Every container of the lab, sandboxes included, has a name of its own."""
+    problems = []
+    holder: dict[str, str] = {}
+    for name in sorted(topology.nodes):
+        node = topology.nodes[name]
+        for container, whose in ((node.container, f"node {name}"), (sandbox_name(node.container), f"the sandbox of node {name}")):
+            if container in holder:
+                problems.append(
+                    _at(node, f"{whose} and {holder[container]} would both be container {container}", "Rename one of the nodes")
+                )
+            holder.setdefault(container, whose)
+    return problems
+
+
+def check_servers(topology: Topology, placement: t.Mapping[str, str], observed: t.Mapping[str, Json]) -> list[Problem]:
+    """Images, bind sources and container names, each on the server that its node is placed on."""
+    problems: list[Problem] = []
+    for name in sorted(topology.nodes):
+        node, server = topology.nodes[name], placement[name]
+        if server in observed:
+            problems += _check_node(node, server, observed[server])
+    return problems
+
+
+def _check_node(node: Node, server: str, observed: Json) -> t.Iterator[Problem]:
+    images = observed.get("images") or {}
+    if node.image in images and not images[node.image]:
+        remedy = "Load it there (docker pull, or docker load from a file), or name another one for it under images: in the lab file"
+        yield _at(node, f"server {server} has no image {node.image}, which node {node.name} needs", remedy)
+    binds = observed.get("binds") or {}
+    for bind in node.binds:
+        if not bind.local and binds.get(bind.source) is False:
+            remedy = "Create it there, or use a path relative to the topology, which is brought to the server"
+            yield _at(node, f"server {server} has no {bind.source}, which node {node.name} binds to {bind.target}", remedy)
+    claims = (observed.get("claims") or {}).get("containers") or {}
+    for container in (node.container, sandbox_name(node.container)):
+        if container in claims:
+            remedy = "Remove that container, or rename the node or the lab"
+            yield _at(
+                node, f"server {server} has a container {container} already, which node {node.name} needs: {claims[container]}", remedy
+            )
+
+
+def _at(node: Node, what: str, remedy: str) -> Problem:
+    return Problem(node.place.file, node.place.line, node.place.column, what, remedy)
