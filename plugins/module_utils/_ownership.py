@@ -20,6 +20,11 @@ INTERFACE = "archetype-interface"
 ROLE = "archetype-role"
 KIND = "archetype-kind"
 FILES = "archetype-files"
+BRIDGE = "archetype-bridge"
+"""On the bridge itself, which belongs to no lab."""
+IFINDEX = "archetype-ifindex"
+"""On an OVS port: the index of the device that Open vSwitch opened. A device of the same name with another index was made anew
+behind its back: the port shows an ofport and no error, but frames that the device receives are lost until it is recreated."""
 
 ALIAS_PREFIX = "archetype-lab"
 

@@ -114,15 +114,24 @@ class Adapter:
             raise ReadError(f"the database at {self._address} cannot be understood: {error}") from error
 
     def apply(self, ops: t.Sequence[OvsOp], *, wait: bool = True, timeout: float = 30.0) -> None:
+        """One transaction, after the deletions that cannot share it.
+
+        ovs-vswitchd compares by name what was before a transaction with what is after it: it must see a port gone to open
+        its device anew. Many deletions on a userspace datapath are done a few at a time: each one stops all forwarding on
+        the server for some 12 ms (the kernel closes a packet socket), and hundreds at once lose other labs' frames.
+        """
         if not ops:
             return
         deadline = time.monotonic() + timeout
+        self._catch_up_to_apply(deadline)
         rows = Rows(self._idl.tables)
-        again = rows.stale(ops)
-        if again:
-            # ovs-vswitchd compares by name only the state before and after: it must see the port gone to open its device anew.
-            self._transact(again, deadline, wait=True)
-        self._transact(ops, deadline, wait=wait)
+        doomed, rest = rows.split(ops)
+        size = rows.chunk()
+        for start in range(0, len(doomed), size):
+            # Every piece has the whole time: only a daemon that does not move at all is a time-out.
+            self._transact(doomed[start : start + size], time.monotonic() + timeout, wait=True)
+        if rest:
+            self._transact(rest, time.monotonic() + timeout, wait=wait)
 
     def _connected(self) -> bool:
         # There is no public way to ask; without it a lost connection would look like a database that does not change.
@@ -180,7 +189,7 @@ class Adapter:
 
     def _wait_for_vswitchd(self, wanted: int, deadline: float) -> None:
         """ovs-vswitchd copies next_cfg to cur_cfg when it has carried out a change, with the ofports of new ports."""
-        started = time.monotonic()
+        patience = deadline - time.monotonic()
         while True:
             while self._idl.run():
                 pass
@@ -188,7 +197,7 @@ class Adapter:
                 return
             if time.monotonic() >= deadline:
                 raise ApplyError(
-                    f"ovs-vswitchd does not answer: a change written to the database was not carried out in {deadline - started:.0f} s",
+                    f"ovs-vswitchd does not answer: a change written to the database was not carried out in {patience:.0f} s",
                     hint=_START_HINT + " and look into its log",
                 )
             _block(deadline, self._idl.wait)

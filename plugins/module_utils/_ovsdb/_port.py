@@ -94,7 +94,8 @@ class PutPort:
     external_ids: t.Mapping[str, str] = field(default_factory=dict)
     drop_external_ids: tuple[str, ...] = ()
     recreate: bool = False
-    """Delete and add the port in the same transaction: a device that went and came back under the same name."""
+    """Delete the port first, in a transaction of its own: for a device that went and came back under the same name, of which
+    Open vSwitch would keep the old, dead one (with an ofport and no error). See C(_ownership.IFINDEX)."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,9 @@ class OvsDb(t.Protocol):
         """The present state. Raises ReadError when any part of it cannot be read."""
 
     def apply(self, ops: t.Sequence[OvsOp], *, wait: bool = True, timeout: float = 30.0) -> None:
-        """All operations in one transaction, all or none. wait: until ovs-vswitchd has carried it out. Raises ApplyError."""
+        """All operations in one transaction, all or none; only what is deleted may go before it, in transactions of its own.
+
+        wait: until ovs-vswitchd has carried it out. Raises ApplyError.
+        """
 
     def close(self) -> None: ...

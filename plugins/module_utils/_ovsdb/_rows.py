@@ -34,15 +34,23 @@ class Rows:
         self._bridges: dict[str, t.Any] = {row.name: row for row in self.root.bridges}
         self._ports: dict[str, tuple[t.Any, t.Any]] = {port.name: (port, row) for row in self.root.bridges for port in row.ports}
 
-    def stale(self, ops: t.Sequence[OvsOp]) -> list[OvsOp]:
-        """What has to be deleted in a transaction of its own: ports that are to be recreated, or moved to another bridge."""
-        found: list[OvsOp] = []
+    def split(self, ops: t.Sequence[OvsOp]) -> tuple[list[OvsOp], list[OvsOp]]:
+        """What has to go before: ports that are recreated, moved to another bridge, or (many of them) dropped; and the rest."""
+        before: list[OvsOp] = []
+        rest: list[OvsOp] = []
+        many = sum(isinstance(op, DropPort) for op in ops) > self.chunk()
         for op in ops:
-            if isinstance(op, PutPort) and op.name in self._ports:
-                bridge = self._ports[op.name][1].name
-                if op.recreate or bridge != op.bridge:
-                    found.append(DropPort(op.name, bridge))
-        return found
+            here = self._ports[op.name][1].name if isinstance(op, (PutPort, DropPort)) and op.name in self._ports else None
+            if isinstance(op, PutPort) and here is not None and (op.recreate or here != op.bridge):
+                before.append(DropPort(op.name, here))
+            (before if many and isinstance(op, DropPort) else rest).append(op)
+        return before, rest
+
+    def chunk(self) -> int:
+        """How many ports are dropped at once; more on a server with more ports, as every transaction costs by their number."""
+        if any(row.datapath_type == "netdev" for row in self._bridges.values()):
+            return max(8, len(self._ports) // 16)
+        return max(1, len(self._ports))
 
     def apply(self, op: OvsOp) -> None:
         if isinstance(op, SetOther):
