@@ -28,12 +28,14 @@ class Bind:
     """A bind mount of a node. source: an absolute path on the controller (local) or on the server.
 
     local: the source is a file or folder beside the topology, which is brought to the server; else it must be there already.
+    content: the text of the file itself (then local, and source is empty); None where source names it.
     """
 
     source: str
     target: str
     options: str = ""
     local: bool = False
+    content: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,151 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Values of a file as Python values. What is of another type becomes a problem that says what is wanted, and None."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import ListValue, MapValue, Problems, Scalar, Value, is_null
+
+_INT = re.compile(r"[-+]?[0-9]{1,18}")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE][-+]?[0-9]{1,2})?")
+_TRUE = frozenset({"true", "yes", "on", "y"})
+_FALSE = frozenset({"false", "no", "off", "n"})
+_SHOWN = 60
+
+
+def quote(text: str) -> str:
+    """A user's text for a message: in quotes, unprintable characters as escapes, not too long."""
+    return json.dumps(text if len(text) <= _SHOWN else text[:_SHOWN] + "...", ensure_ascii=not text.isprintable())
+
+
+def did_you_mean(name: str, known: t.Iterable[str]) -> str:
+    """A sentence that proposes the nearest known name, or nothing."""
+    names = sorted(known)
+    folded = [one for one in names if one.lower() == name.lower()]
+    near = folded or difflib.get_close_matches(name[:100], names, n=1)
+    return f"Did you mean {quote(near[0])}?" if near else ""
+
+
+def describe(value: Value | None) -> str:
+    """What a value is, for a message."""
+    if isinstance(value, MapValue):
+        return "a mapping"
+    if isinstance(value, ListValue):
+        return "a list"
+    if is_null(value):
+        return "nothing"
+    return quote(value.text) if isinstance(value, Scalar) else "something else"
+
+
+class Reader:
+    """Reads typed values and notes what does not fit. what: the words for the value in a message, such as C(mtu of a link)."""
+
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def wrong(self, value: Value | None, what: str, wanted: str) -> None:
+        self.problems.add(value, f"{what} must be {wanted}, not {describe(value)}", "")
+
+    def mapping(self, value: Value | None, what: str) -> MapValue | None:
+        if is_null(value):
+            return None
+        if isinstance(value, MapValue):
+            return value
+        self.wrong(value, what, "a mapping")
+        return None
+
+    def items(self, value: Value | None, what: str) -> list[Value]:
+        if is_null(value):
+            return []
+        if isinstance(value, ListValue):
+            return value.items
+        self.wrong(value, what, "a list")
+        return []
+
+    def text(self, value: Value | None, what: str) -> str | None:
+        """The text of any scalar, as it was written; None for null."""
+        if is_null(value):
+            return None
+        if isinstance(value, Scalar):
+            return value.text
+        self.wrong(value, what, "text")
+        return None
+
+    def integer(self, value: Value | None, what: str, low: int, high: int) -> int | None:
+        if is_null(value):
+            return None
+        if isinstance(value, Scalar) and _INT.fullmatch(value.text) and low <= int(value.text) <= high:
+            return int(value.text)
+        self.wrong(value, what, f"a whole number from {low} to {high}")
+        return None
+
+    def number(self, value: Value | None, what: str) -> float | None:
+        if is_null(value):
+            return None
+        if isinstance(value, Scalar) and _FLOAT.fullmatch(value.text):
+            return float(value.text)
+        self.wrong(value, what, "a number")
+        return None
+
+    def boolean(self, value: Value | None, what: str) -> bool | None:
+        if is_null(value):
+            return None
+        if isinstance(value, Scalar) and value.plain and value.text.lower() in _TRUE | _FALSE:
+            return value.text.lower() in _TRUE
+        self.wrong(value, what, "true or false")
+        return None
+
+    def scalars(self, value: Value | None, what: str) -> list[Scalar]:
+        """The scalars of a list; null entries are problems."""
+        found: list[Scalar] = []
+        for item in self.items(value, what):
+            if isinstance(item, Scalar) and not item.is_null:
+                found.append(item)
+            else:
+                self.wrong(item, f"an entry of {what}", "text")
+        return found
+
+    def scalar_map(self, value: Value | None, what: str) -> dict[str, Scalar]:
+        """The scalars of a mapping; null means the empty text, as containerlab has it."""
+        found: dict[str, Scalar] = {}
+        mapping = self.mapping(value, what)
+        for name, entry in mapping.entries.items() if mapping else ():
+            if isinstance(entry.value, Scalar):
+                found[name] = Scalar("", entry.value.line, entry.value.column) if entry.value.is_null else entry.value
+            else:
+                self.wrong(entry.value, f"{quote(name)} of {what}", "text")
+        return found
+
+    def known_keys(self, value: MapValue, known: t.Collection[str], where: str) -> None:
+        for name, entry in value.entries.items():
+            if name not in known:
+                remedy = did_you_mean(name, known) or f"Known keys are: {', '.join(sorted(known))}"
+                self.problems.add(entry.key, f"unknown key {quote(name)} in {where}", remedy)
+
+
+def plain_data(value: Value) -> t.Any:
+    """A value as plain Python: dict, list, str, int, float, bool, None."""
+    if isinstance(value, MapValue):
+        return {name: plain_data(entry.value) for name, entry in value.entries.items()}
+    if isinstance(value, ListValue):
+        return [plain_data(item) for item in value.items]
+    scalar = t.cast(Scalar, value)
+    if not scalar.plain:
+        return scalar.text
+    if scalar.is_null:
+        return None
+    if scalar.text in ("true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "no", "No", "on", "On", "off", "Off"):
+        return scalar.text.lower() in _TRUE
+    if re.fullmatch(r"0|-?[1-9][0-9]{0,17}", scalar.text):
+        return int(scalar.text)
+    if "." in scalar.text and _FLOAT.fullmatch(scalar.text):
+        return float(scalar.text)
+    return scalar.text
