@@ -22,7 +22,7 @@ def bridge_options() -> Spec:
         "datapath_type": {"type": "str", "choices": ["auto", "system", "netdev"], "default": "auto"},
         "fail_mode": {"type": "str", "choices": ["standalone", "secure"], "default": "standalone"},
         "forward_bpdu": {"type": "bool", "default": True},
-        "vlan_limit": {"type": "int", "default": 0},
+        "vlan_limit": {"type": "int", "default": 1},
     }
 
 

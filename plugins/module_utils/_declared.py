@@ -32,13 +32,16 @@ def _pick(cls: type[_T], values: t.Mapping[str, t.Any], **special: t.Any) -> _T:
 
 @dataclass(frozen=True)
 class Bridge:
-    """The one bridge of a server. datapath_type C(auto) means: the kernel's where it works, else userspace."""
+    """The one bridge of a server. datapath_type C(auto) means: the kernel's where it works, else userspace.
+
+    vlan_limit: how many tags of a frame Open vSwitch reads. More than 1 loses the inner tag of frames that carry two.
+    """
 
     name: str = "arch-ovs"
     datapath_type: str = "auto"
     fail_mode: str = "standalone"
     forward_bpdu: bool = True
-    vlan_limit: int = 0
+    vlan_limit: int = 1
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Bridge:
