@@ -35,6 +35,20 @@ attributes:
     support: full
 """
 
+    REPORT = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in check mode, with the same result, as it changes nothing.
+    support: full
+  diff_mode:
+    description: Changes nothing, so that there is no difference to show.
+    support: N/A
+  idempotent:
+    description: Changes nothing.
+    support: full
+"""
+
     ACTIONGROUP_LAB = r"""
 options: {}
 attributes:

@@ -34,8 +34,8 @@ options:
     OVS = r"""
 options: {}
 requirements:
-  - ovsdbapp >= 2.0
-  - ovs >= 3.0
+  - ovsdbapp >= 2.9
+  - ovs >= 3.3
 notes:
   - Talks to the C(ovsdb-server) of the machine that it runs on, over C(/var/run/openvswitch/db.sock); it needs to be root there.
 """
@@ -43,5 +43,5 @@ notes:
     NETLINK = r"""
 options: {}
 requirements:
-  - pyroute2 >= 0.7
+  - pyroute2 >= 0.9.4
 """
