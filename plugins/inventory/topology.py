@@ -1,0 +1,223 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: topology
+short_description: The servers and nodes of a lab, from its lab file
+version_added: 0.1.0
+author: archetype.lab contributors (@archetype-lab)
+description:
+  - Reads a lab file, whose name ends in C(.lab.yml) or C(.lab.yaml), and the topology that it names, a containerlab file as it is.
+  - Servers are in group C(lab_servers). Each has C(lab_underlay_address), the address at which other servers reach it. Unless it is
+    set already, it is C(ansible_host), resolved where it is a name, or V(127.0.0.1) for a local connection.
+  - Group C(lab_servers) has the variable C(lab_files), which is lab name to absolute path of its lab file, for all labs in the inventory.
+  - Every node is a host too, in the groups C(lab_nodes), C(lab_<name of the lab>), C(kind_<kind>) and the topology's own group. A lab
+    called C(nodes) or C(servers) has the group C(lab_nodes_) or C(lab_servers_). A group of the topology whose name has another meaning in
+    the inventory already gets the lab's group before its name, as in C(lab_demo_all).
+  - The host of a node is called like the node, or C(<lab>-<node>) if a server or a node of another lab has this name already, or if
+    it is C(localhost), C(all) or C(ungrouped).
+  - Each node has the variables C(lab_name), C(lab_node), C(lab_kind), C(lab_server), C(lab_container), C(lab_interfaces) (a list of
+    C(name), C(vendor_name), C(link)), C(lab_console) (a command that opens a shell on it, on its server), and C(ansible_network_os) if its
+    kind has one.
+  - Nodes are placed as O(placement) says, then as the lock file C(<name of the lab>.lock.yml) beside the topology says, then by
+    a rule that gives the same result each time.
+  - What a lab file or a topology says is data. It is never evaluated as a template.
+notes:
+  - Ansible goes on with an empty inventory when a source has errors. Set C(any_unparsed_is_failed = true) in section C([inventory]) of
+    C(ansible.cfg) to have it stop.
+options:
+  plugin:
+    description: Marks the file as one for this plugin.
+    type: str
+    required: true
+    choices: [archetype.lab.topology]
+  topology:
+    description:
+      - Path of the topology, a containerlab file. A relative path is beside the lab file.
+      - Forms such as C($NAME) and C(${NAME:-default}) in it are replaced from the environment, as containerlab does it.
+      - Exactly one of O(topology) and O(lab) is needed.
+    type: path
+  lab:
+    description: The content of a topology, in the place of O(topology).
+    type: dict
+  servers:
+    description:
+      - The name of a group that an inventory source before this one defines. Its hosts are the servers of the lab.
+      - Or a mapping of server to its host variables.
+    type: raw
+    default: lab_servers
+  placement:
+    description: Node to the server that it is to run on. Nodes that are not named are placed where there is room.
+    type: dict
+    default: {}
+  images:
+    description: Image reference in the topology to the reference that is used in its place. References must match exactly.
+    type: dict
+    default: {}
+  overlay_mode:
+    description:
+      - V(per_link) gives each link between servers a tunnel of its own.
+      - V(shared) gives each pair of servers one tunnel, in which links are told apart by their tag.
+    type: str
+    choices: [per_link, shared]
+    default: per_link
+  tags:
+    description: The VLAN tags that links may use, as the lowest and the highest one.
+    type: dict
+    default: {}
+    suboptions:
+      local:
+        description: For links inside one server.
+        type: list
+        elements: int
+        default: [100, 2999]
+      cross:
+        description: For links between servers.
+        type: list
+        elements: int
+        default: [3000, 4094]
+  link_mtu:
+    description: MTU of links for which the topology gives none. A link between servers has at most what the tunnel carries.
+    type: int
+    default: 9500
+"""
+
+EXAMPLES = r"""
+# demo.lab.yml, used as: ansible-inventory -i servers.yml -i demo.lab.yml --graph
+plugin: archetype.lab.topology
+topology: demo.clab.yml
+servers: lab_servers
+
+---
+# Everything in one file.
+plugin: archetype.lab.topology
+servers:
+  srv1: {ansible_host: 198.51.100.11}
+  srv2: {ansible_host: 198.51.100.12}
+placement: {r1: srv1}
+images: {"quay.io/frrouting/frr:10.5.1": "local/frr:1"}
+lab:
+  name: pair
+  topology:
+    defaults: {kind: linux, image: "quay.io/frrouting/frr:10.5.1"}
+    nodes: {r1: {}, r2: {}}
+    links:
+      - endpoints: ["r1:eth1", "r2:eth1"]
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleParserError
+from ansible.inventory.group import to_safe_group_name
+from ansible.inventory.helpers import get_group_vars
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from ansible_collections.archetype.lab.plugins.plugin_utils import _inventory as names
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import SUFFIXES, load_lab_file
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import place, read_lock
+
+
+def _safe(name: str) -> str:
+    return str(to_safe_group_name(name, force=True, silent=True))
+
+
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+    """C(archetype.lab.topology). All is decided before the inventory is touched, so that a bad file leaves no half of a lab in it."""
+
+    NAME = "archetype.lab.topology"
+
+    def verify_file(self, path: str) -> bool:
+        return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
+
+    def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
+        super().parse(inventory, loader, path, cache)
+        try:
+            lab_file = load_lab_file(path)
+            servers = self._server_names(lab_file)
+            placement = place(lab_file.topology, servers, lab_file.pins, read_lock(lab_file.lock_file).placement, file=lab_file.path)
+        except LabFileError as exc:
+            raise AnsibleParserError(str(exc)) from exc
+        self._check_lab(lab_file)
+        self._add_servers(lab_file, servers)
+        self._add_nodes(lab_file, placement)
+
+    def _server_names(self, lab_file: LabFile) -> list[str]:
+        if not isinstance(lab_file.servers, str):
+            return list(lab_file.servers)
+        group = self.inventory.groups.get(lab_file.servers)
+        hosts = sorted(str(host.name) for host in group.get_hosts()) if group else []
+        if not hosts:
+            what = f"group {lab_file.servers}, which is to hold the servers, {'is empty' if group else 'does not exist'}"
+            remedy = (
+                "Put the inventory that defines it before this one (-i servers.yml -i demo.lab.yml; a folder is read in the order of names)"
+            )
+            raise AnsibleParserError(f"{lab_file.path}: {what}. {remedy}")
+        return hosts
+
+    def _lab_files(self) -> dict[str, str]:
+        group = self.inventory.groups.get(names.SERVERS)
+        return dict(group.get_vars().get("lab_files") or {}) if group else {}
+
+    def _check_lab(self, lab_file: LabFile) -> None:
+        """Two labs of one name, or of names with one group, would be taken for each other."""
+        lab = lab_file.topology.name
+        for other, path in self._lab_files().items():
+            same = other == lab and path != lab_file.path
+            if same or (other != lab and names.lab_group(other, _safe) == names.lab_group(lab, _safe)):
+                what = f"lab {lab} has the name of lab {other} in {path}" if same else f"labs {lab} and {other} have the same group"
+                raise AnsibleParserError(f"{lab_file.path}: {what}. Rename one of the two")
+
+    def _add_servers(self, lab_file: LabFile, servers: t.Sequence[str]) -> None:
+        self.inventory.add_group(names.SERVERS)
+        declared = {} if isinstance(lab_file.servers, str) else lab_file.servers
+        for server in servers:
+            self.inventory.add_host(server, group=names.SERVERS)
+            for key, value in declared.get(server, {}).items():
+                self.inventory.set_variable(server, key, value)
+            self._set_address(server)
+        self.inventory.set_variable(names.SERVERS, "lab_files", {**self._lab_files(), lab_file.topology.name: lab_file.path})
+
+    def _set_address(self, server: str) -> None:
+        host = self.inventory.get_host(server)
+        variables = {**get_group_vars(host.get_groups()), **host.vars}
+        if variables.get("lab_underlay_address"):
+            return
+        address = names.underlay_address(server, variables)
+        if address:
+            self.inventory.set_variable(server, "lab_underlay_address", address)
+        else:
+            self.display.warning(f"server {server} has no address that can be resolved; set lab_underlay_address for it")
+
+    def _add_nodes(self, lab_file: LabFile, placement: t.Mapping[str, str]) -> None:
+        topology = lab_file.topology
+        lab_group = names.lab_group(topology.name, _safe)
+        for group in (names.NODES, lab_group):
+            self.inventory.add_group(group)
+        self.inventory.add_child(names.NODES, lab_group)
+        hosts = names.host_names(topology, lambda name: self._is_taken(name, topology.name))
+        groups = {
+            group: names.topology_group(group, topology.name, _safe, self._is_foreign_group)
+            for group in {node.group for node in topology.nodes.values() if node.group}
+        }
+        for node, variables in names.node_variables(topology, placement).items():
+            self.inventory.add_host(hosts[node], group=lab_group)
+            for group in filter(None, (_safe(f"kind_{topology.nodes[node].kind}"), groups.get(topology.nodes[node].group))):
+                self.inventory.add_group(group)
+                self.inventory.add_child(group, hosts[node])
+            for key, value in variables.items():
+                self.inventory.set_variable(hosts[node], key, value)
+
+    def _is_taken(self, name: str, lab: str) -> bool:
+        """Whether a host that is no node of this lab has the name."""
+        host = self.inventory.hosts.get(name)
+        return host is not None and host.vars.get("lab_name") != lab
+
+    def _is_foreign_group(self, name: str) -> bool:
+        """Whether a group has hosts that are no nodes, so that nodes must not be mixed with them."""
+        group = self.inventory.groups.get(name)
+        return group is not None and any("lab_node" not in host.vars for host in group.get_hosts())
