@@ -1,9 +1,9 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """C(python -m tests.testbed), and C(python tests/testbed) from anywhere."""
+
+from __future__ import annotations
 
 import sys
 from pathlib import Path

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """What happens inside a namespace: boot a server, enter it, connect from it.
 
 This file is imported by the package and is also run as a script of its own (C(python _ns.py enter ...)), because changing namespaces
 is done by a process that then becomes the wanted command. So it imports nothing but the standard library's core.
 """
+
+from __future__ import annotations
 
 import ctypes
 import os
@@ -119,7 +119,7 @@ def boot(cgroup: str, hostname: str, title: str, binds: list[str]) -> None:
     os.chdir("/")
     _silence("")
     os.write(writer, b"+")
-    os.execv("/usr/bin/sleep", [title, "infinity"])  # noqa: S606
+    os.execv("/usr/bin/sleep", [title, "infinity"])
 
 
 def enter(pid: int, kinds: str, cgroup: str, log: str, command: list[str]) -> None:
@@ -138,7 +138,7 @@ def enter(pid: int, kinds: str, cgroup: str, log: str, command: list[str]) -> No
     if "mnt" in names:
         os.chdir("/")
     try:
-        os.execvp(command[0], command)  # noqa: S606
+        os.execvp(command[0], command)
     except OSError as exc:
         sys.stderr.write(f"{command[0]}: {exc.strerror}\n")
         os._exit(127)

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """Processes are found through control groups, never through pid files: nothing that was started can get lost.
 
 The tree below the tracking root is C(altb/<testbed>/<server>/<daemon>), and C(altb/<testbed>/<server>/docker/<id>) for containers.
 Processes are only ever in leaves, as the unified hierarchy demands.
 """
+
+from __future__ import annotations
 
 import contextlib
 import os

@@ -1,19 +1,20 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """The command line of the testbed."""
+
+from __future__ import annotations
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import yaml
 
-from tests.testbed import paths
+from tests.testbed import images, paths
 from tests.testbed.daemons import DAEMONS
 from tests.testbed.testbed import Testbed
 
@@ -47,6 +48,13 @@ def parser() -> argparse.ArgumentParser:
     cable = add("underlay", "plug a server's cable in or out")
     cable.add_argument("server")
     cable.add_argument("state", choices=("up", "down"))
+    build = add("images", "build the node images and load them in all servers")
+    build.add_argument("images", nargs="*", metavar="IMAGE", help="frr, host, sandbox; all, if none is given")
+    load = add("load", "import a root file system as an image")
+    load.add_argument("server", help="a server, or all")
+    load.add_argument("tar", type=Path)
+    load.add_argument("reference")
+    load.add_argument("--change", action="append", default=[], help='an instruction such as CMD ["sh"]; may be given several times')
     return top
 
 
@@ -70,31 +78,52 @@ def status(testbed: Testbed) -> int:
     return 0 if well else 1
 
 
-def act(options: argparse.Namespace, testbed: Testbed) -> int:
-    began = time.monotonic()
-    if options.verb == "up":
-        changed = testbed.up(options.servers, options.mtu)
-        print(f"{'changed' if changed else 'ok'}: {options.servers} servers in {time.monotonic() - began:.1f} s")
-    elif options.verb == "down":
-        changed = testbed.down()
-        print(f"{'changed' if changed else 'ok'}: down in {time.monotonic() - began:.1f} s")
-    elif options.verb == "inventory":
-        print(yaml.safe_dump(testbed.inventory(), sort_keys=False, width=1000), end="")
-    elif options.verb == "status":
-        return status(testbed)
-    elif options.verb == "run":
-        return _become(testbed.entering(_words(options.command)))
-    elif options.verb == "exec":
-        return _become(testbed.server(options.server).entering(_words(options.command)))
-    elif options.verb == "daemon":
-        done = testbed.server(options.server).daemon(options.action, options.daemon)
-        print("up" if options.action == "status" and done else "changed" if done else "ok" if options.action != "status" else "down")
-        return 0 if done or options.action != "status" else 1
-    elif options.verb == "reboot":
-        testbed.reboot(options.server)
-    else:
-        testbed.set_underlay(options.server, options.state)
+def _daemon(options: argparse.Namespace, testbed: Testbed) -> int:
+    done = testbed.server(options.server).daemon(options.action, options.daemon)
+    if options.action == "status":
+        print("up" if done else "down")
+        return 0 if done else 1
+    print("changed" if done else "ok")
     return 0
+
+
+def _inventory(testbed: Testbed) -> int:
+    print(yaml.safe_dump(testbed.inventory(), sort_keys=False, width=1000), end="")
+    return 0
+
+
+def _load(options: argparse.Namespace, testbed: Testbed) -> bool:
+    servers = testbed.servers if options.server == "all" else [testbed.server(options.server)]
+    done = [images.load(server, options.tar, options.reference, options.change) for server in servers]
+    return any(done)
+
+
+def _timed(verb: str, work: Callable[[], bool]) -> int:
+    began = time.monotonic()
+    changed = work()
+    print(f"{'changed' if changed else 'ok'}: {verb} in {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def act(options: argparse.Namespace, testbed: Testbed) -> int:
+    changes: dict[str, Callable[[], bool]] = {
+        "up": lambda: testbed.up(options.servers, options.mtu),
+        "down": testbed.down,
+        "reboot": lambda: testbed.reboot(options.server),
+        "underlay": lambda: testbed.set_underlay(options.server, options.state),
+        "images": lambda: images.ensure(testbed, options.images),
+        "load": lambda: _load(options, testbed),
+    }
+    answers: dict[str, Callable[[], int]] = {
+        "inventory": lambda: _inventory(testbed),
+        "status": lambda: status(testbed),
+        "daemon": lambda: _daemon(options, testbed),
+        "run": lambda: _become(testbed.entering(_words(options.command))),
+        "exec": lambda: _become(testbed.server(options.server).entering(_words(options.command))),
+    }
+    if options.verb in changes:
+        return _timed(options.verb, changes[options.verb])
+    return answers[options.verb]()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """The daemons of a server: how each is started on its default paths, and when it is ready."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses

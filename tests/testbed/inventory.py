@@ -1,13 +1,13 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """The inventory by which Ansible reaches the servers.
 
 Connections are made in the underlay by a small program that hands the connected socket to ssh, so Ansible may run anywhere on the
 machine; it may also run inside the underlay (C(run)), and then nothing of it can leave the machine.
 """
+
+from __future__ import annotations
 
 import shlex
 import sys

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """Where a testbed keeps its things, and the little that it has to remember."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ HOME = Path("/var/lib") / PREFIX
 ROOT = Path(__file__).resolve().parents[2]
 NS_SCRIPT = Path(__file__).resolve().with_name("_ns.py")
 
-# A server's own directories, over the machine's; created empty. The machine's Open vSwitch, Docker and libvirt are neither seen nor touched.
+# A server's own directories, over the machine's; created empty. The machine's Open vSwitch and Docker are neither seen nor touched.
 OWN = (
     "/var/lib/docker",
     "/var/lib/containerd",

@@ -1,16 +1,16 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """How commands are run: as argument lists, in namespaces where that is wanted."""
+
+from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from tests.testbed import cgroups
-from tests.testbed.paths import NS_SCRIPT, TestbedError
+from tests.testbed.paths import NS_SCRIPT, PREFIX, TestbedError
 
 Completed = subprocess.CompletedProcess[str]
 PYTHON = (sys.executable, "-s", "-E", "-S", str(NS_SCRIPT))
@@ -34,7 +34,7 @@ def call(command: Sequence[str], *, stdin: str = "", check: bool = True, timeout
 
 def boot(*parts: str, hostname: str = "", binds: Sequence[str] = ()) -> int:
     """Start the process that holds the namespaces; I(parts) is where in the tree of control groups. Returns its pid."""
-    title = "-".join((cgroups.PREFIX, *parts))
+    title = "-".join((PREFIX, *parts))
     call(script("boot", str(cgroups.make(*parts, "holder")), hostname, title, *binds))
     pid = holder(*parts)
     if pid is None:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """Real servers on this one machine: the testbed, and each of its servers."""
+
+from __future__ import annotations
 
 import concurrent.futures
 import contextlib
@@ -193,15 +193,15 @@ class Testbed:
                 if cgroups.comm(pid) == "ssh":
                     os.kill(pid, signal.SIGTERM)
 
-    def reboot(self, name: str) -> None:
+    def reboot(self, name: str) -> bool:
         """Pull the plug of a server and start it again."""
         with paths.lock(self.name):
             server = self.server(name)
             server.halt()
-            server.boot(self.underlay)
+            return server.boot(self.underlay)
 
-    def set_underlay(self, name: str, state: str) -> None:
-        underlay.set_link(self.underlay, self.server(name).name, state)
+    def set_underlay(self, name: str, state: str) -> bool:
+        return underlay.set_link(self.underlay, self.server(name).name, state)
 
     def entering(self, command: Sequence[str]) -> list[str]:
         """The command line that runs I(command) where the controller is: in the underlay's network, on the machine's files."""

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-from __future__ import annotations
-
 """The network between the servers: a bridge in a namespace of its own, one cable per server, and the controller's address."""
+
+from __future__ import annotations
 
 import json
 from typing import Any
@@ -92,6 +92,8 @@ def detach(underlay: int, name: str) -> None:
     inside(underlay, "ip", "link", "delete", name, check=False)
 
 
-def set_link(underlay: int, name: str, state: str) -> None:
+def set_link(underlay: int, name: str, state: str) -> bool:
     """Pull a server's cable at the bridge, or plug it in again."""
+    plugged = "UP" in devices(underlay)[name]["flags"]
     inside(underlay, "ip", "link", "set", name, state)
+    return plugged != (state == "up")
