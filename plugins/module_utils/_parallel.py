@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The same work on many objects at once, for backends that answer one object at a time."""
+
+from __future__ import annotations
 
 import typing as t
 from concurrent.futures import ThreadPoolExecutor

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """Docker through its own Python library. Only this file imports it, and only when it is used: the import costs 0.1 s."""
+
+from __future__ import annotations
 
 import contextlib
 import os

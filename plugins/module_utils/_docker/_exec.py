@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-from __future__ import annotations
-
 """The output of a command in a container, read from Docker's socket with a deadline.
 
 The docker library cannot do this: it reads the stream from beneath a buffer that may already hold its beginning, and its
 time-out starts again with every byte. Ending is taken from the process too, because a daemon that the command left behind
 may keep the stream open for ever.
 """
+
+from __future__ import annotations
 
 import json
 import select

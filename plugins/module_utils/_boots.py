@@ -1,0 +1,132 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Which exec commands ran for which boot of a node, in C(/var/lib/archetype-lab/<lab>/boots.json).
+
+A boot of a node's network is one node container in one process of its sandbox: a restart of the node alone keeps addresses
+and routes, a new container or a new sandbox process has none. Each declared command runs once per boot, in order.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import json
+import os
+import threading
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
+
+FORMAT = 1
+Command = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Boot:
+    """container: id of the node's container. sandbox: C(<id>@<time at which its process started>). done: digests of commands."""
+
+    container: str
+    sandbox: str
+    done: tuple[str, ...] = ()
+
+
+def sandbox_process(identity: str, started_at: str) -> str:
+    """What tells one process of a sandbox from the next."""
+    return f"{identity}@{started_at}"
+
+
+def digest_of(command: Command) -> str:
+    return hashlib.sha256(json.dumps(command).encode()).hexdigest()[:16]
+
+
+def pending(commands: t.Sequence[Command], boot: Boot | None) -> tuple[Command, ...]:
+    """The commands that have not run in this boot, in their order; one that is listed twice runs twice."""
+    left = collections.Counter(boot.done if boot else ())
+    found = []
+    for command in commands:
+        digest = digest_of(command)
+        if left[digest] > 0:
+            left[digest] -= 1
+        else:
+            found.append(command)
+    return tuple(found)
+
+
+def path_of(lab: str) -> str:
+    return os.path.join(_server.STATE_DIR, lab, "boots.json")
+
+
+def load(lab: str) -> dict[str, Boot]:
+    """Node -> its last boot. A file that is not there means no boots; one that cannot be understood raises ReadError."""
+    path = path_of(lab)
+    try:
+        with open(path, encoding="utf-8") as stream:
+            found = json.load(stream)
+        if found["format"] != FORMAT:
+            raise ReadError(f"{path} has format {found['format']}, not {FORMAT}", hint="use the version of the collection that wrote it")
+        return {node: Boot(one["container"], one["sandbox"], tuple(one["done"])) for node, one in found["nodes"].items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReadError(
+            f"{path} cannot be read: {error}", hint="remove it; the exec commands of running nodes then run again", objects=(path,)
+        ) from error
+
+
+class Journal:
+    """The boots of a lab while they change. Every step is on disk before the next one is done; safe to use from threads."""
+
+    def __init__(self, lab: str, boots: t.Mapping[str, Boot]) -> None:
+        self._lab = lab
+        self._boots = dict(boots)
+        self._lock = threading.Lock()
+
+    def begin(self, node: str, container: str, sandbox: str) -> Boot:
+        """The node's present boot: the one that is known, or a new one with nothing done."""
+        with self._lock:
+            known = self._boots.get(node)
+            if known and (known.container, known.sandbox) == (container, sandbox):
+                return known
+            boot = Boot(container, sandbox)
+            self._store({**self._boots, node: boot})
+            return boot
+
+    def done(self, node: str, command: Command) -> None:
+        with self._lock:
+            boot = self._boots[node]
+            self._store({**self._boots, node: Boot(boot.container, boot.sandbox, (*boot.done, digest_of(command)))})
+
+    def forget(self, nodes: t.Iterable[str]) -> None:
+        gone = set(nodes)
+        with self._lock:
+            if gone & set(self._boots):
+                self._store({node: boot for node, boot in self._boots.items() if node not in gone})
+
+    def _store(self, boots: dict[str, Boot]) -> None:
+        path = path_of(self._lab)
+        try:
+            if boots:
+                _write(path, boots)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        except OSError as error:
+            raise ApplyError(
+                f"{path} cannot be written: {error.strerror}", hint="look at its folder's mode and at the disk", objects=(path,)
+            ) from error
+        self._boots = boots
+
+
+def _write(path: str, boots: t.Mapping[str, Boot]) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    nodes = {node: {"container": boot.container, "sandbox": boot.sandbox, "done": boot.done} for node, boot in sorted(boots.items())}
+    new = f"{path}.new"
+    with open(new, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+        json.dump({"format": FORMAT, "nodes": nodes}, stream)
+    os.replace(new, path)

@@ -1,0 +1,275 @@
+#!/usr/bin/python
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_container
+short_description: Run container nodes, each in the network namespace of a sandbox
+version_added: 0.1.0
+author: archetype.lab contributors (@archetype-lab)
+description:
+  - Makes container nodes. Each is two containers. The sandbox holds the network namespace with the node's hostname, its interfaces and
+    the C(net.) sysctls; the node joins it. So the interfaces exist before the node's first process runs, and they survive C(docker restart).
+  - A node is made anew only when something that Docker cannot change differs from what it really has; the diff says which fields.
+  - A node that is made anew after another one ran in its sandbox gets a new network namespace, so that its interfaces have to be
+    made again. What runs elsewhere on the same links is not touched.
+  - Commands (O(containers[].exec)) run once per boot of a node's network, which is a new container, or a new process of its sandbox.
+    A command that fails is an error of its node, and the next run continues with it. A command that is added to the list runs in the
+    next run; one that is taken from it is not undone.
+  - A container that has a wanted name and does not carry the mark of this lab is an error, and is not touched.
+extends_documentation_fragment:
+  - archetype.lab.attributes
+  - archetype.lab.attributes.actiongroup_lab
+  - archetype.lab.layer
+  - archetype.lab.containers
+options:
+  containers:
+    description: The container nodes.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the node's container.
+        type: str
+        required: true
+      sandbox:
+        description: Name of the container that holds the node's network namespace.
+        type: str
+        required: true
+      node:
+        description: Name of the node in the topology.
+        type: str
+        required: true
+      image:
+        description: Reference of the image, which must be on the server. The node is made anew when the reference names another image.
+        type: str
+        required: true
+      kind:
+        description: Kind of the node, written on its container.
+        type: str
+        default: linux
+      hostname:
+        description: Hostname of the node. The default is O(containers[].node).
+        type: str
+        default: ""
+      cmd:
+        description: Command, as a list of arguments. The default is the image's own.
+        type: list
+        elements: str
+      entrypoint:
+        description: Entrypoint, as a list of arguments. The default is the image's own.
+        type: list
+        elements: str
+      user:
+        description: User that the node runs as. The default is the image's own.
+        type: str
+        default: ""
+      env:
+        description: Environment. The diff names variables that differ, and never tells their values.
+        type: dict
+        default: {}
+      labels:
+        description: Labels of the node's container, beside the collection's own marks.
+        type: dict
+        default: {}
+      binds:
+        description: Binds, C(source:target[:options]). Sources are paths on the server, and must exist or be in O(containers[].files).
+        type: list
+        elements: str
+        default: []
+      files:
+        description:
+          - Files that are written on the server for the node's binds.
+          - A file that the node changed on the disk is left alone for as long as its declaration stays as it is.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          path:
+            description: Absolute path below C(/var/lib/archetype-lab/<lab>/files/<node>/).
+            type: path
+            required: true
+          content:
+            description: Content, in base64.
+            type: str
+            required: true
+          mode:
+            description: Mode, in octal.
+            type: str
+            default: "0644"
+      sysctls:
+        description: Sysctls. Those of the network (C(net.)) are set on the sandbox, the others on the node. IPv6 is on by default.
+        type: dict
+        default: {}
+      cap_add:
+        description: Capabilities that are added.
+        type: list
+        elements: str
+        default: []
+      devices:
+        description: Devices of the server, C(path[:path in the node[:permissions]]).
+        type: list
+        elements: str
+        default: []
+      privileged:
+        description: Whether the node has all privileges.
+        type: bool
+        default: false
+      system_paths:
+        description: V(unconfined) leaves C(/proc/sys) and the like writable for the node, as routers need it.
+        type: str
+        choices: [default, unconfined]
+        default: default
+      memory:
+        description: Memory limit in bytes; V(0) is none.
+        type: int
+        default: 0
+      cpu:
+        description: Limit in numbers of CPUs; V(0) is none.
+        type: float
+        default: 0.0
+      exec:
+        description: Commands that run in the node once per boot of its network, each a list of arguments. There is no shell around them.
+        type: list
+        elements: list
+        default: []
+      interfaces:
+        description: Interfaces that must be in the sandbox before the node is started.
+        type: list
+        elements: str
+        default: []
+  state:
+    description:
+      - V(present) makes sandboxes and nodes, runs the sandboxes, and leaves it as it is whether a node runs. Ports can then be made with
+        M(archetype.lab.ovs_port_vlan).
+      - V(started) also starts the nodes, and runs their commands. It fails, before anything is changed, when a node would be started
+        whose sandbox lacks one of its O(containers[].interfaces).
+      - V(stopped) stops the nodes; their sandboxes run on, so that their interfaces stay.
+      - V(absent) removes the containers that are named, and what was delivered for them. With O(prune=true) it removes all of the lab's.
+    type: str
+    choices: [present, started, stopped, absent]
+    default: started
+seealso:
+  - module: archetype.lab.ovs_port_vlan
+  - module: archetype.lab.lab_converge
+"""
+
+EXAMPLES = r"""
+- name: Make a node and its sandbox, and leave the node stopped
+  archetype.lab.lab_container:
+    lab: demo
+    state: present
+    containers: &nodes
+      - name: demo-r1
+        sandbox: demo-r1.sandbox
+        node: r1
+        image: local/frr:1
+        cap_add: [NET_ADMIN, NET_RAW, SYS_ADMIN]
+        system_paths: unconfined
+        sysctls:
+          net.ipv4.ip_forward: "1"
+        interfaces: [eth1]
+        exec:
+          - [ip, address, add, 198.51.100.1/24, dev, eth1]
+
+- name: Give it an interface
+  archetype.lab.ovs_port_vlan:
+    lab: demo
+    ports:
+      - name: ap-demo-r1
+        device: veth
+        node: r1
+        interface: eth1
+        sandbox: demo-r1.sandbox
+        tag: 112
+
+- name: Start it
+  archetype.lab.lab_container:
+    lab: demo
+    containers: *nodes
+
+- name: Remove every container of the lab
+  archetype.lab.lab_container:
+    lab: demo
+    state: absent
+    prune: true
+"""
+
+RETURN = r"""
+containers:
+  description: The nodes of the list, with their status after the run; in check mode, before it.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - lab: demo
+      name: demo-r1
+      sandbox: demo-r1.sandbox
+      node: r1
+      kind: linux
+      image: local/frr:1
+      status: running
+      sandbox_status: running
+      started_at: "2026-01-01T10:00:00.5Z"
+sandboxes:
+  description: Their sandboxes.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: demo-r1.sandbox, node: r1, status: running}]
+plan:
+  description: How many objects are changed, by action.
+  returned: always
+  type: dict
+  sample: {create: 2, run: 1}
+changes:
+  description: Every object that is changed, with the fields that differ.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{action: recreate, kind: container, name: demo-r1, label: r1, fields: {memory: {have: 0, want: 67108864}}, reason: ""}]
+errors:
+  description: Every error, with the objects that it concerns.
+  returned: on failure
+  type: list
+  elements: dict
+  sample: [{type: ForeignError, msg: container demo-r1 is wanted, hint: remove or rename it, objects: [demo-r1]}]
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archetype.lab.plugins.module_utils._argspec import container_options, lab_option, state_options
+from ansible_collections.archetype.lab.plugins.module_utils._containers import converge
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Container
+from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
+from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "containers": {"type": "list", "elements": "dict", "default": [], "options": container_options()},
+            **lab_option(),
+            **state_options("present", "started", "stopped", "absent", default="started"),
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+
+    def work() -> dict[str, t.Any]:
+        want = [Container.from_params(one) for one in params["containers"]]
+        with Server() as server:
+            result = converge(server, params["lab"], want, state=params["state"], prune=params["prune"], check_mode=module.check_mode)
+        return result.to_result("containers", diff=module._diff)
+
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()
