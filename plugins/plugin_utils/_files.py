@@ -58,6 +58,11 @@ class FileReader:
 
     def _tree(self, node: Node, bind: Bind, path: str) -> t.Iterator[dict[str, str]]:
         found: list[tuple[str, str]] = []
+        if bind.content is not None:
+            raw = bind.content.encode()
+            self.total += len(raw)
+            yield {"path": path, "content": base64.b64encode(raw).decode(), "mode": "0644"}
+            return
         try:
             self._walk(bind.source, path, (), found)
         except OSError as error:
