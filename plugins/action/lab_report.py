@@ -1,0 +1,80 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller half of M(archetype.lab.lab_report): it only looks at what the servers returned."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import render_lock
+from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
+from ansible_collections.archetype.lab.plugins.plugin_utils._report import failed_links, make_report
+from ansible_collections.archetype.lab.plugins.plugin_utils._table import render_report
+
+_SPEC: dict[str, dict[str, t.Any]] = {
+    "plan": {"type": "dict", "required": True},
+    "observation": {"type": "str", "default": "lab_observation"},
+    "convergence": {"type": "list", "elements": "str", "default": ["lab_convergence", "lab_taking_back"]},
+    "certification": {"type": "str", "default": "lab_certification"},
+    "show": {"type": "bool", "default": True},
+    "fail": {"type": "bool", "default": True},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _valid, args = self.validate_argument_spec(argument_spec=_SPEC)
+        plan = plain(args["plan"])
+        results = {server: _results_of(server, args, task_vars or {}) for server in plan["slices"]}
+        predicted = any((one.get("converge") or {}).get("predicted") for one in results.values())
+        report = make_report(plan, results, predicted=predicted)
+        table = render_report(report)
+        if args["show"]:
+            Display().display(table)
+        result.update(changed=False, report=report, table=table, take_back=failed_links(plan, results), lock=render_lock(plan))
+        if args["fail"] and not report["ok"] and not self._task.check_mode:
+            result.update(failed=True, msg=_failure(report))
+        return result
+
+
+def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the modules returned for a server, in the shape that the report wants."""
+    registered = task_vars["hostvars"].get(server, {})
+    found: dict[str, t.Any] = {}
+    info = _ran(registered.get(args["observation"]))
+    runs = [one for one in (_ran(registered.get(name)) for name in args["convergence"]) if one]
+    certify = _ran(registered.get(args["certification"]))
+    for one in (info, *runs, certify):
+        if one and one.get("unreachable"):
+            found["unreachable"] = str(one.get("msg") or "it cannot be reached")
+    if runs:
+        later = [error for one in runs[1:] for error in one.get("errors") or ()]
+        found["converge"] = {**runs[0], "errors": [*(runs[0].get("errors") or ()), *later]}
+    if certify:
+        found["certify"] = certify
+    if info and not runs:
+        found["info"] = info.get("observed")
+    return found
+
+
+def _ran(value: t.Any) -> dict[str, t.Any] | None:
+    """A registered result, or None where the task was skipped or never came to run."""
+    result = plain(value) if value is not None else None
+    return None if not isinstance(result, dict) or result.get("skipped") else result
+
+
+def _failure(report: t.Mapping[str, t.Any]) -> str:
+    wrong = [f"link {one['key']}: {one['reason']}" for one in report["links"] if one["state"] == "error"]
+    wrong += [f"node {one['name']}: {one['reason']}" for one in report["nodes"] if one["state"] == "error"]
+    wrong += [f"server {name}: {one['reason']}" for name, one in report["servers"].items() if one["state"] != "ok"]
+    return f"lab {report['lab']} is not as declared:\n" + "\n".join(wrong)

@@ -1,0 +1,24 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""What must be observed on the servers before a lab can be planned."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
+
+
+def needs_of(lab_file: LabFile) -> dict[str, t.Any]:
+    """C({lab, images, binds, containers}): image references, bind sources on the servers, and container names, each sorted."""
+    nodes = lab_file.topology.nodes.values()
+    return {
+        "lab": lab_file.topology.name,
+        "images": sorted({node.image for node in nodes}),
+        "binds": sorted({bind.source for node in nodes for bind in node.binds if not bind.local}),
+        "containers": sorted(name for node in nodes for name in (node.container, sandbox_name(node.container))),
+    }
