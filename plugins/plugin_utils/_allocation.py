@@ -141,6 +141,7 @@ class _Allocator:
         self.seen: dict[str, Seen] = {server: see(self.lab, observed.get(server)) for server in sorted(servers)}
         self.links = [topology.links[key] for key in sorted(topology.links)]
         self.servers_of = {link.key: tuple(sorted({placement[end.node] for end in link.endpoints})) for link in self.links}
+        self.endpoints = self._endpoints()
         self.problems: list[Problem] = []
 
     def allocate(self) -> Allocation:
@@ -194,10 +195,10 @@ class _Allocator:
         for server, low, high in sorted({(server, wants[one].low, wants[one].high) for one in lost for server in one[1]}):
             wanting = sum(server in servers and (want.low, want.high) == (low, high) for (_key, servers), want in wants.items())
             claimed = sum(low <= tag <= high for tag in self.seen[server].claimed_tags)
-            option = "cross_tags" if (low, high) == self.settings.cross_tags else "local_tags"
+            option = "cross" if (low, high) == self.settings.cross_tags else "local"
             others = f", {claimed} of them in use by others" if claimed else ""
             what = f"server {server} has no tag left: {wanting} links want one of {low}-{high} ({high - low + 1} tags{others})"
-            self._problem(None, what, f"Widen {option}, or place nodes on other servers")
+            self._problem(None, what, f"Widen {option} under tags in the lab file, or place nodes on other servers")
 
     # tunnels
 
@@ -244,12 +245,13 @@ class _Allocator:
     # endpoints
 
     def _endpoints(self) -> list[tuple[EndpointRef, Place]]:
-        return sorted(((end, link.place) for link in self.links for end in link.endpoints), key=lambda one: one[0])
+        ends = [(end, link.place) for link in self.links for end in link.endpoints]
+        return sorted(ends, key=lambda one: (one[0].node, one[0].interface))
 
     def _ports(self) -> dict[str, str]:
         taken = {server: set(seen.claimed_devices) for server, seen in self.seen.items()}
         names = {}
-        for end, _place in self._endpoints():
+        for end, _place in self.endpoints:
             server = self.placement[end.node]
             live = self.seen[server].ports.get(end.name)
 
@@ -264,14 +266,14 @@ class _Allocator:
         """What the user fixed wins, on its own risk; all others are unlike any MAC address that is known on any server."""
         macs: dict[str, str] = {}
         holder: dict[str, str] = {}
-        for end, where in self._endpoints():
+        for end, where in self.endpoints:
             mac = end.mac.lower()
             if mac and mac in holder:
                 self._problem(where, f"{end.name} and {holder[mac]} have the same MAC address {mac}", "Give one of them another, or none")
             elif mac:
                 holder[mac], macs[end.name] = end.name, mac
         taken = set(holder).union(*(seen.claimed_macs for seen in self.seen.values()))
-        for end, _place in self._endpoints():
+        for end, _place in self.endpoints:
             if end.mac:
                 continue
 

@@ -28,7 +28,7 @@ __all__ = ["FORMAT", "ServerFacts", "make_plan"]
 FORMAT = 1
 """Version of the plan; raised when an older reader would misread it."""
 
-BRIDGE: Json = {"name": "arch-ovs", "datapath_type": "auto", "fail_mode": "standalone", "forward_bpdu": True, "vlan_limit": 0}
+BRIDGE: Json = {"name": "arch-ovs", "datapath_type": "auto", "fail_mode": "standalone", "forward_bpdu": True, "vlan_limit": 1}
 DST_PORT = 4789
 """IANA's UDP port for VXLAN (RFC 7348, section 5)."""
 
@@ -61,7 +61,7 @@ class _Planner:
             for end in self.topology.links[key].endpoints:
                 self.interfaces[end.node].append((end, self.topology.links[key]))
         for ends in self.interfaces.values():
-            ends.sort(key=lambda one: one[0])
+            ends.sort(key=lambda one: one[0].interface)
 
     def plan(self) -> dict[str, t.Any]:
         self.problems += check_names(self.topology)
@@ -217,7 +217,7 @@ class _Planner:
                     "port": self.allocation.ports[end.name],
                     "mac": self.allocation.macs[end.name],
                 }
-                for end in sorted(link.endpoints)
+                for end in sorted(link.endpoints, key=lambda end: (end.node, end.interface))
             ],
         }
 

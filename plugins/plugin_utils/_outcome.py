@@ -1,0 +1,112 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""What the results of one server say, in words that a report can use.
+
+Results come as Ansible registers them, with and without C(failed_when: false): so whether something failed is told by what is in a
+result (C(changes), C(frames)), never by its C(failed).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
+
+
+class Outcome:
+    """One server after a run.
+
+    unreachable: why it could not be reached. broken: why converging stopped before anything was done. errors: message -> its objects.
+    changes: object -> what was done to it, or in check mode would be. certified: what it saw of the frames, or None.
+    """
+
+    def __init__(self, plan: Json, server: str, results: Json) -> None:
+        self.server = server
+        self.bridge = str(plan["bridge"]["name"])
+        converge, certify, info = (_given(results.get(stage)) for stage in ("converge", "certify", "info"))
+        self.unreachable = _unreachable(results.get("unreachable"), converge, certify, info)
+        self.converged = converge is not None and "changes" in converge
+        self.errors = [] if converge is None else _errors(converge)
+        self.broken = "; ".join(message for message, _objects in self.errors) if converge is not None and not self.converged else ""
+        self.changes = _changes(converge or {})
+        self.certified = certify if certify is not None and "frames" in certify else None
+        self.certify_error = "" if certify is None or self.certified is not None else _message(certify)
+        self.statuses = {one["name"]: str(one["status"]) for one in (converge or {}).get("containers") or () if one.get("status")}
+        self.info = None if converge is not None or info is None else info.get("observed", info)
+
+    @property
+    def silent(self) -> bool:
+        """Nothing was done here and nothing is known."""
+        return not (self.unreachable or self.broken or self.converged or self.certified or self.certify_error or self.info)
+
+    def down(self) -> str:
+        """Why nothing on this server can be relied upon, or nothing."""
+        if self.unreachable:
+            return f"server {self.server} is unreachable: {self.unreachable}"
+        return f"{self.server}: {self.broken}" if self.broken else ""
+
+    def errors_of(self, names: t.Collection[str]) -> list[str]:
+        """The errors that concern one of these objects, and those that concern all: of the bridge, or of no object."""
+        return [message for message, objects in self.errors if not objects or self.bridge in objects or not objects.isdisjoint(names)]
+
+    def errors_beside(self, names: t.Collection[str]) -> list[str]:
+        """The errors that concern none of these objects."""
+        return [message for message, objects in self.errors if objects.isdisjoint(names)]
+
+    def changes_of(self, names: t.Iterable[str]) -> list[Json]:
+        return [change for name in sorted(names) for change in self.changes.get(name, ())]
+
+
+def _given(result: t.Any) -> Json | None:
+    """A result that a task really gave: not one of a task that was skipped."""
+    return result if isinstance(result, dict) and result and not result.get("skipped") else None
+
+
+def _unreachable(said: t.Any, *results: Json | None) -> str:
+    found = next((result for result in results if result and result.get("unreachable")), None)
+    message = said if isinstance(said, str) else str(found.get("msg") or "") if found else ""
+    return " ".join(message.split()) or ("no answer" if said or found else "")
+
+
+def _message(result: Json) -> str:
+    return " ".join(str(result.get("msg") or "no result").split())
+
+
+def _errors(result: Json) -> list[tuple[str, frozenset[str]]]:
+    errors = []
+    for error in result.get("errors") or ():
+        message = "; ".join(part for part in (str(error.get("msg") or ""), str(error.get("hint") or "")) if part)
+        errors.append((" ".join(message.split()), frozenset(str(one) for one in error.get("objects") or ())))
+    if not errors and "changes" not in result:
+        errors.append((_message(result), frozenset()))
+    return errors
+
+
+def _changes(result: Json) -> dict[str, list[Json]]:
+    changes: dict[str, list[Json]] = {}
+    for change in result.get("changes") or ():
+        for name in {str(change.get("name") or ""), str(change.get("label") or "")} - {""}:
+            changes.setdefault(name, []).append(change)
+    return changes
+
+
+def describe_change(change: Json) -> str:
+    """One difference: C(port ap5x2m: tag 118 instead of 112)."""
+    name = f"{change.get('kind')} {change.get('name')}"
+    if change.get("action") == "create":
+        return f"{name} is missing"
+    if change.get("action") == "delete":
+        return f"{name} is not wanted"
+    details = [
+        f"{field} {_shown(one.get('have'))} instead of {_shown(one.get('want'))}" for field, one in (change.get("fields") or {}).items()
+    ]
+    if change.get("reason"):
+        details.append(str(change["reason"]))
+    return f"{name}: {', '.join(details)}" if details else f"{name} needs {change.get('action')}"
+
+
+def _shown(value: t.Any) -> str:
+    return "none" if value in (None, "", [], {}) else str(value)

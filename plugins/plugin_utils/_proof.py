@@ -1,0 +1,103 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""What certification proved of each link, and in words what it did not."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
+
+KINDS = ("unicast", "broadcast", "lldp", "lacp", "stp", "dot1q", "qinq", "full_mtu")
+"""The kinds of frames that must pass, where no server says which it sent."""
+
+_MOST_DIRECTIONS = 3
+
+
+class Proof:
+    """certified: server -> what lab_certify collected there (docs/design.md, section 4)."""
+
+    def __init__(self, plan: Json, certified: t.Mapping[str, Json]) -> None:
+        self.links: Json = plan["links"]
+        self.kinds = next((tuple(one["kinds"]) for one in certified.values() if one.get("kinds")), KINDS)
+        self.arrived: dict[tuple[str, str, str], set[str]] = {}
+        self.ports: dict[str, Json] = {}
+        self.strays: dict[str, list[str]] = {}
+        self.notes: list[str] = []
+        self._link_of: dict[str, str] = {}
+        for key, link in self.links.items():
+            for end in link["endpoints"]:
+                self._link_of[_name(end)] = self._link_of[end["port"]] = key
+        self._relayed = {self._path(relay) for result in certified.values() for relay in result.get("relays") or ()}
+        for server, result in certified.items():
+            self._add(server, result)
+
+    def _add(self, server: str, result: Json) -> None:
+        for frame in result["frames"]:
+            self.arrived.setdefault((frame["link"], frame["source"], frame["target"]), set()).update(frame["kinds"])
+        self.ports.update(result.get("ports") or {})
+        for leak in result.get("leaks") or ():
+            if self._path(leak) not in self._relayed:
+                self._leak(leak)
+        for twin in result.get("duplicates") or ():
+            if (twin["link"], twin["source"], twin["kind"], twin["link"]) not in self._relayed:
+                what = f"{twin['kind']} frames of {twin['source']} arrive {twin['count']} times at {twin['target']}"
+                self.strays.setdefault(twin["link"], []).append(what)
+        if result.get("dropped"):
+            self.notes.append(f"{server} was too slow for {result['dropped']} frames of certification; what is missing may be among them")
+
+    def _path(self, stray: Json) -> tuple[str, str, str, str]:
+        """What a node that is a switch did: it sent a frame on into the link of seen_on, where that is nobody's fault."""
+        return stray["link"], stray["source"], stray["kind"], self._link_of.get(str(stray["seen_on"]), "")
+
+    def faults(self, key: str, but: t.Collection[str] = ()) -> list[str]:
+        """What is not proven of a link, leaving out what would have arrived at the servers C(but)."""
+        ends = self.links[key]["endpoints"]
+        faults = []
+        silent = set()
+        for end in ends:
+            port = self.ports.get(_name(end), {})
+            if port.get("error"):
+                faults.append(f"{end['server']}: {port['error']}")
+            elif port.get("carrier") is False:
+                faults.append(f"no carrier: interface {end['interface']} is down inside node {end['node']}")
+            else:
+                continue
+            silent.add(_name(end))
+        faults += self._directions(key, [end for end in ends if _name(end) not in silent], but)
+        return [*faults, *sorted(set(self.strays.get(key, ())))]
+
+    def _directions(self, key: str, ends: t.Sequence[Json], but: t.Collection[str]) -> list[str]:
+        missing: dict[tuple[str, str], tuple[str, ...]] = {}
+        for source in ends:
+            for target in ends:
+                if source is not target and target["server"] not in but:
+                    arrived = self.arrived.get((key, _name(source), _name(target)), set())
+                    kinds = tuple(kind for kind in self.kinds if kind not in arrived)
+                    if kinds:
+                        missing[_name(source), _name(target)] = kinds
+        faults = []
+        for (source_name, target_name), kinds in missing.items():
+            both = missing.get((target_name, source_name)) == kinds
+            if both and source_name > target_name:
+                continue
+            what = "no frames" if kinds == self.kinds else f"no {', '.join(kinds)} frames"
+            faults.append(f"{what} {'between' if both else 'from'} {source_name} {'and' if both else 'to'} {target_name}")
+        more = len(faults) - _MOST_DIRECTIONS
+        return [*faults[:_MOST_DIRECTIONS], f"and {more} more directions"] if more > 0 else faults
+
+    def _leak(self, leak: Json) -> None:
+        """A leak is a fault of the link that lost the frame, and of the link that got it."""
+        place = str(leak["seen_on"])
+        victim = self._link_of.get(place, "")
+        where = f"link {victim} ({place})" if victim else place
+        self.strays.setdefault(leak["link"], []).append(f"{leak['kind']} frames of {leak['source']} leaked into {where}")
+        if victim and victim != leak["link"]:
+            self.strays.setdefault(victim, []).append(f"frames of link {leak['link']} leaked into it at {place}")
+
+
+def _name(end: Json) -> str:
+    return f"{end['node']}:{end['interface']}"

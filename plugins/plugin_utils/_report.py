@@ -1,0 +1,232 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The report: per link and node, what is proven and what is wrong with it; and which halves of links must be taken back.
+
+A link is up only after every kind of frame came from each of its endpoints to every other, and nothing of it came anywhere else.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import Outcome, describe_change
+from ansible_collections.archetype.lab.plugins.plugin_utils._proof import Proof
+from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
+
+LINK_STATES = ("up", "down", "error", "pending")
+NODE_STATES = ("ready", "stopped", "error", "pending")
+_COMPARED = ("tag", "trunks", "vlan_mode", "mtu", "mac", "vni", "local", "remotes", "dst_port", "enabled")
+
+State = tuple[str, str]
+"""A state, and the reason for it."""
+
+
+def make_report(plan: Json, results: Json, *, predicted: bool = False) -> dict[str, t.Any]:
+    """The report on a run, as JSON values.
+
+    results: server -> C({converge, certify, info, unreachable}), each as the module returned it, or absent where it did not run.
+    info counts only where converge is absent. predicted: converge ran in check mode, so that its changes are differences that are
+    still there.
+    """
+    return _Reporter(plan, results, predicted).report()
+
+
+def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
+    """Server -> the links whose half must be taken back there, as their other half failed.
+
+    It failed when there is an error on one of its objects. Where a whole server failed, or cannot be reached, the other half may be there
+    from an earlier run, and working: then a half is only taken back where this run made or changed it.
+    """
+    reporter = _Reporter(plan, results, predicted=False)
+    back: dict[str, list[str]] = {server: [] for server in sorted(plan["slices"])}
+    for key, link in sorted(plan["links"].items()):
+        own = {server: reporter.outcomes[server].errors_of(reporter.link_names(key, server)) for server in link["tags"]}
+        down = {server for server in link["tags"] if reporter.outcomes[server].down()}
+        failed = {server for server, errors in own.items() if errors and server not in down}
+        for server in sorted(set(own) - failed - down):
+            fresh = bool(reporter.outcomes[server].changes_of(reporter.link_names(key, server)))
+            if failed - {server} or (down and fresh):
+                back[server].append(key)
+    return back
+
+
+class _Reporter:
+    def __init__(self, plan: Json, results: Json, predicted: bool) -> None:
+        self.plan = plan
+        self.predicted = predicted
+        self.nodes: Json = plan["nodes"]
+        self.links: Json = plan["links"]
+        self.outcomes = {server: Outcome(plan, server, results.get(server) or {}) for server in sorted(plan["slices"])}
+        self.certifying = any(one.certified is not None or one.certify_error for one in self.outcomes.values())
+        self.proof = Proof(plan, {server: one.certified for server, one in self.outcomes.items() if one.certified is not None})
+
+    def report(self) -> dict[str, t.Any]:
+        self.node_states = {name: self._node_state(name) for name in sorted(self.nodes)}
+        link_states = {key: self._link_state(key) for key in sorted(self.links)}
+        servers = {server: self._server(outcome) for server, outcome in self.outcomes.items()}
+        states = {
+            "links": Counter(state for state, _reason in link_states.values()),
+            "nodes": Counter(state for state, _reason in self.node_states.values()),
+        }
+        return {
+            "lab": self.plan["lab"],
+            "ok": not (states["links"]["error"] or states["nodes"]["error"] or any(one["state"] != "ok" for one in servers.values())),
+            "summary": {
+                "links": {state: states["links"][state] for state in LINK_STATES},
+                "nodes": {state: states["nodes"][state] for state in NODE_STATES},
+            },
+            "links": [self._link(key, *link_states[key]) for key in link_states],
+            "nodes": [self._node(name, *self.node_states[name]) for name in self.node_states],
+            "notes": [*self.plan["notes"], *self.proof.notes],
+            "servers": servers,
+        }
+
+    def _link(self, key: str, state: str, reason: str) -> dict[str, t.Any]:
+        link = self.links[key]
+        return {
+            "key": key,
+            "state": state,
+            "reason": reason,
+            **{name: link[name] for name in ("segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")},
+        }
+
+    def _node(self, name: str, state: str, reason: str) -> dict[str, t.Any]:
+        node = self.nodes[name]
+        return {
+            "name": name,
+            "state": state,
+            "reason": reason,
+            **{field: node[field] for field in ("kind", "server", "container", "image", "shell")},
+        }
+
+    # names of objects, as errors and changes have them
+
+    def link_names(self, key: str, server: str) -> set[str]:
+        """What a link has on a server: its ports, its tunnel, and the sandboxes that its endpoints are in."""
+        link = self.links[key]
+        names = {key, link["tunnels"].get(server, key)}
+        for end in link["endpoints"]:
+            if end["server"] == server:
+                names |= {end["port"], f"{end['node']}:{end['interface']}", self.nodes[end["node"]]["sandbox"]}
+        return names
+
+    def _node_names(self, name: str) -> set[str]:
+        return {name, self.nodes[name]["container"], self.nodes[name]["sandbox"]}
+
+    # servers
+
+    def _server(self, outcome: Outcome) -> dict[str, str]:
+        """Every error is told somewhere: what is neither a link's nor a node's is the server's."""
+        if outcome.unreachable:
+            return {"state": "unreachable", "reason": outcome.unreachable}
+        if outcome.broken:
+            return {"state": "error", "reason": outcome.broken}
+        names: set[str] = set()
+        for key, link in self.links.items():
+            if outcome.server in link["tags"]:
+                names |= self.link_names(key, outcome.server)
+        for name, node in self.nodes.items():
+            if node["server"] == outcome.server:
+                names |= self._node_names(name)
+        reasons = outcome.errors_beside(names)
+        if outcome.certify_error:
+            reasons.append(f"certification failed: {outcome.certify_error}")
+        return {"state": "error" if reasons else "ok", "reason": _joined(reasons)}
+
+    # nodes
+
+    def _node_state(self, name: str) -> State:
+        node = self.nodes[name]
+        outcome = self.outcomes[node["server"]]
+        names = self._node_names(name)
+        errors = [outcome.down()] if outcome.down() else outcome.errors_of(names)
+        if errors:
+            return "error", _joined(errors)
+        if self.predicted:
+            return self._predicted_node(outcome, outcome.changes_of({node["container"], node["sandbox"]}))
+        if outcome.info is not None:
+            return self._observed_node(node, outcome.info)
+        status = outcome.statuses.get(node["container"], "running")
+        if status != "running":
+            return "stopped", f"container {node['container']} is {status}"
+        return ("ready", "") if outcome.converged else ("pending", "nothing was done")
+
+    def _predicted_node(self, outcome: Outcome, changes: t.Sequence[Json]) -> State:
+        if outcome.silent or (changes and not self.certifying):
+            return "pending", _joined([f"{one['kind']} would be {_done(one['action'])}" for one in changes]) or "nothing was done"
+        if changes and all(one.get("action") == "start" for one in changes):
+            return "stopped", _joined([f"{one['kind']} {one['name']} is not running" for one in changes])
+        return ("error", _joined([describe_change(one) for one in changes])) if changes else ("ready", "")
+
+    def _observed_node(self, node: Json, info: Json) -> State:
+        found = next((one for one in info.get("containers") or () if one.get("name") == node["container"]), None)
+        if found is None:
+            return "error", f"container {node['container']} is missing"
+        for name, status in ((node["container"], found.get("status")), (node["sandbox"], found.get("sandbox_status", "running"))):
+            if status != "running":
+                return "stopped", f"container {name} is {status}"
+        return "ready", ""
+
+    # links
+
+    def _link_state(self, key: str) -> State:
+        link = self.links[key]
+        ends = link["endpoints"]
+        errors = [reason for server in link["tags"] for reason in self._link_errors(key, server)]
+        if errors:
+            return "error", _joined(errors)
+        stopped = sorted({end["node"] for end in ends if self.node_states[end["node"]][0] == "stopped"})
+        if len(ends) < 2 or stopped:
+            return "down", f"node {', '.join(stopped)} is stopped" if stopped else "only one endpoint" if ends else "no endpoint"
+        differences = [text for server in link["tags"] for text in self._differences(key, server)]
+        unproven = [self.outcomes[server] for server in link["tags"] if self.outcomes[server].certified is None]
+        if len(unproven) == len(link["tags"]) and not any(one.certify_error for one in unproven):
+            if differences and not (self.predicted and not self.certifying):
+                return "error", _joined(differences)
+            silent = all(one.silent for one in unproven)
+            would = f"{len(differences)} of its objects would change" if differences else ""
+            return "pending", would or ("nothing was done" if silent else "not certified")
+        missing = [f"{one.server} was not certified: {one.certify_error or 'no result'}" for one in unproven]
+        faults = [*differences, *missing, *self.proof.faults(key, but={one.server for one in unproven})]
+        return ("error", _joined(faults)) if faults else ("up", "")
+
+    def _link_errors(self, key: str, server: str) -> list[str]:
+        outcome = self.outcomes[server]
+        if outcome.down():
+            return [outcome.down()]
+        return [f"{server}: {message}" for message in outcome.errors_of(self.link_names(key, server))]
+
+    def _differences(self, key: str, server: str) -> list[str]:
+        """What is not as declared on a server now; a converge that was no prediction has read everything back itself."""
+        outcome = self.outcomes[server]
+        if self.predicted:
+            sandboxes = {self.nodes[end["node"]]["sandbox"] for end in self.links[key]["endpoints"]}
+            return [f"{server}: {describe_change(one)}" for one in outcome.changes_of(self.link_names(key, server) - sandboxes)]
+        if outcome.info is None:
+            return []
+        differences = []
+        for layer, kind in (("ports", "port"), ("tunnels", "tunnel")):
+            have = {one["name"]: one for one in outcome.info.get(layer) or ()}
+            for want in self.plan["slices"][server][layer]:
+                if key == want["link"] or any(one["key"] == key for one in want.get("links") or ()):
+                    differences += _compare(f"{server}: {kind} {want['name']}", have.get(want["name"]), want)
+        return differences
+
+
+def _compare(what: str, have: Json | None, want: Json) -> list[str]:
+    if have is None:
+        return [f"{what} is missing"]
+    fields = [name for name in _COMPARED if name in want and name in have and have[name] != want[name]]
+    return [f"{what}: " + ", ".join(f"{name} {have[name]} instead of {want[name]}" for name in fields)] if fields else []
+
+
+def _done(action: str) -> str:
+    return {"stop": "stopped", "run": "run"}.get(action, action + ("d" if action.endswith("e") else "ed"))
+
+
+def _joined(reasons: t.Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))

@@ -1,0 +1,88 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""A report as text for the terminal: aligned columns, no colours, reasons wrapped to the width."""
+
+from __future__ import annotations
+
+import textwrap
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
+
+_LINK_WIDTH = 44
+_REASON_WIDTH = 24
+_GAP = "  "
+
+
+def render_report(report: Json, width: int = 120) -> str:
+    """Links, nodes, what servers and notes there are to tell of, and a line that sums up."""
+    parts = [
+        _table(("LINK", "STATE", "SERVERS: TAG", "VNI", "MTU", "REASON"), [_link_row(one) for one in report["links"]], width),
+        _table(("NODE", "KIND", "SERVER", "STATE", "SHELL"), [_node_row(one) for one in report["nodes"]], width),
+        _reasons({f"node {one['name']}": one["reason"] for one in report["nodes"] if one["reason"]}, width),
+        _reasons(
+            "", {f"server {name}": one["reason"] or one["state"] for name, one in report["servers"].items() if one["state"] != "ok"}, width
+        ),
+        "\n".join(line for note in report["notes"] for line in _wrapped(f"note: {note}", width)),
+        _summary(report),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _link_row(link: Json) -> tuple[str, ...]:
+    tags = ", ".join(f"{server}: {tag}" for server, tag in sorted(link["tags"].items()))
+    vni = "" if link["vni"] is None else str(link["vni"])
+    return _shortened(link["key"], _LINK_WIDTH), link["state"], tags, vni, str(link["mtu"]), link["reason"]
+
+
+def _node_row(node: Json) -> tuple[str, ...]:
+    return node["name"], node["kind"], node["server"], node["state"], node["shell"] if node["state"] == "ready" else ""
+
+
+def _summary(report: Json) -> str:
+    counted = []
+    for what in ("links", "nodes"):
+        counts = report["summary"][what]
+        states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        counted.append(f"{sum(counts.values())} {what}" + (f" ({states})" if states else ""))
+    return f"lab {report['lab']}: {', '.join(counted)}" + ("" if report["ok"] else "; not ok")
+
+
+def _table(titles: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], width: int) -> str:
+    """The last column takes what is left of the width, and goes on below itself; a column that is empty throughout is left out."""
+    if not rows:
+        return ""
+    used = [place for place in range(len(titles)) if any(row[place] for row in rows)]
+    lines = [[titles[place] for place in used], *([row[place] for place in used] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(used) - 1)]
+    indent = sum(widths) + len(_GAP) * len(widths)
+    wraps = titles[used[-1]] == "REASON"
+    text = []
+    for line in lines:
+        first = "".join(cell.ljust(size) + _GAP for cell, size in zip(line, widths, strict=False))
+        last = _wrapped(line[-1], max(width - indent, _REASON_WIDTH), "") if wraps else [line[-1]]
+        text.append((first + last[0]).rstrip())
+        text += [" " * indent + more for more in last[1:]]
+    return "\n".join(text)
+
+
+def _reasons(reasons: t.Mapping[str, str], width: int) -> str:
+    lines: list[str] = []
+    for name, reason in reasons.items():
+        lines += _wrapped(f"{name}: {reason}", width)
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    """Broken between words only: names and keys can be copied whole."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _shortened(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    head = (width - 3 + 1) // 2
+    return f"{text[:head]}...{text[len(text) - (width - 3 - head) :]}"
