@@ -97,10 +97,11 @@ class Docker:
             raise BuildError(f"Docker cannot say what image {reference} is: {body.decode(errors='replace').strip()}")
         return t.cast("dict[str, t.Any]", json.loads(body))
 
-    def recipe_of(self, reference: str) -> str:
+    def ours(self, reference: str) -> tuple[str, str]:
+        """(digest of the recipe, image id) of what is there by this name; empty for none, and for what was not made here."""
         image = self.image(reference) or {}
-        labels = (image.get("Config") or {}).get("Labels") or {}
-        return str(labels.get(LABEL, ""))
+        recipe = str(((image.get("Config") or {}).get("Labels") or {}).get(LABEL, ""))
+        return recipe, str(image.get("Id", "")) if recipe else ""
 
     def load(self, archive: Path) -> None:
         headers = {"Content-Type": "application/x-tar", "Content-Length": str(archive.stat().st_size)}
@@ -110,8 +111,9 @@ class Docker:
             raise BuildError(f"Docker cannot load {archive}: {body.decode(errors='replace').strip()}")
 
     def remove(self, reference: str) -> None:
+        """One that a container still uses stays, without a name if it has been replaced."""
         status, body = self.request("DELETE", f"/images/{reference}")
-        if status not in (200, 404):
+        if status not in (200, 404, 409):
             raise BuildError(f"Docker cannot remove image {reference}: {body.decode(errors='replace').strip()}")
 
 
@@ -188,16 +190,21 @@ def _proxies() -> list[str]:
     return [line for line in lines if line.endswith(";") and not line.endswith('"";')]
 
 
+def _replace_by_link(root: Path, old: str, new: str, target: str) -> None:
+    """A folder becomes a link to another one, which takes its contents."""
+    if (root / old).is_symlink():
+        return
+    if (root / old).exists():
+        shutil.copytree(root / old, root / new, symlinks=True, dirs_exist_ok=True)
+        shutil.rmtree(root / old)
+    (root / old).symlink_to(target)
+
+
 def merge_usr(root: Path) -> None:
     """C(/bin) and its like become links into C(/usr), wherever the distribution does that: in its packages, or at installation."""
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        old, new = root / name, root / "usr" / name
-        if old.is_symlink() or not (old.exists() or new.exists()):
-            continue
-        if old.exists():
-            shutil.copytree(old, new, symlinks=True, dirs_exist_ok=True)
-            shutil.rmtree(old)
-        old.symlink_to(f"usr/{name}")
+        if (root / name).exists() or (root / "usr" / name).exists():
+            _replace_by_link(root, name, f"usr/{name}", f"usr/{name}")
 
 
 def trim(root: Path, recipe: Recipe) -> None:
@@ -215,9 +222,8 @@ def furnish(root: Path, recipe: Recipe) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("tmp", "var/tmp"):
         (root / name).chmod(0o1777)
-    for name, target in (("var/run", "/run"), ("var/lock", "/run/lock")):
-        if not (root / name).exists() and not (root / name).is_symlink():
-            (root / name).symlink_to(target)
+    for name, target in (("var/run", "run"), ("var/lock", "run/lock")):
+        _replace_by_link(root, name, target, f"/{target}")
     _accounts(root, recipe)
     shutil.copy("/usr/lib/os-release", root / "etc/os-release")
     for name, program in recipe.links.items():
@@ -333,13 +339,16 @@ def present(options: Options, name: str) -> dict[str, t.Any]:
     texts = sources(suite)
     digest = recipe.digest(json.dumps([suite, texts]))
     archive = options.cache / f"{name}-{digest[:12]}.tar"
-    wanted = options.docker is None or options.docker.recipe_of(recipe.reference) != digest
+    there, old = options.docker.ours(recipe.reference) if options.docker else ("", "")
+    wanted = there != digest
     building = wanted and not archive.exists()
     if building and not options.check:
         build(recipe, suite, texts, digest, archive)
     loading = wanted and options.docker is not None
     if loading and options.docker and not options.check:
         options.docker.load(archive)
+        if old:
+            options.docker.remove(old)
     size = archive.stat().st_size if archive.exists() else None
     return {"reference": recipe.reference, "digest": digest, "archive": str(archive), "built": building, "loaded": loading, "size": size}
 
@@ -347,7 +356,7 @@ def present(options: Options, name: str) -> dict[str, t.Any]:
 def absent(options: Options, name: str) -> dict[str, t.Any]:
     """Remove what was loaded by this program, and the cache. An image of that name that somebody else made stays."""
     reference = options.recipes[name].reference
-    loaded = bool(options.docker and options.docker.recipe_of(reference))
+    loaded = bool(options.docker and options.docker.ours(reference)[0])
     cached = list(options.cache.glob(f"{name}-*.tar"))
     if not options.check:
         if options.docker and loaded:
