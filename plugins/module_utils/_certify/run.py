@@ -24,6 +24,9 @@ if t.TYPE_CHECKING:
 Result = dict[str, t.Any]
 
 
+Step = t.Callable[["Run", "Server"], Result]
+
+
 @dataclass(frozen=True)
 class Run:
     """One run over the links of a lab, as one server sees it. timeout, lifetime: seconds.
@@ -44,7 +47,7 @@ class Run:
         return [(link, end) for link in self.links for end in link.endpoints if end.server == self.server]
 
 
-def listen(run: Run) -> Result:
+def listen(run: Run, _server: Server) -> Result:
     listener.start(Tally(run.lab, run.token, run.server, run.links), run.lifetime)
     return {"listening": True}
 
@@ -136,3 +139,6 @@ def _stray_leaks(run: Run, strays: list[dict[str, str]], devices: t.Mapping[str,
             continue
         leaks.append({**stray, "seen_on": f"{mark.kind} {stray['seen_on']} ({mark.key} of lab {mark.lab})"})
     return leaks
+
+
+STEPS: dict[str, Step] = {"listen": listen, "send": send, "collect": collect, "all": certify_here}

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The declared state that a server keeps, so that it can converge by itself, and the lab's folder beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import typing as t
+from pathlib import Path
+
+from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._server import STATE_DIR
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def path(lab: str) -> Path:
+    """The file of a lab's declared state. Raises LabError for a name that is no plain file name."""
+    if not _NAME.fullmatch(lab):
+        raise LabError(f"{lab!r} is not a name for a lab", hint="use letters, digits, dots, dashes and underscores", objects=(lab,))
+    return Path(STATE_DIR) / f"{lab}.json"
+
+
+def folder(lab: str) -> Path:
+    """Where the files of a lab's nodes are."""
+    return path(lab).with_name(lab)
+
+
+def load(lab: str) -> dict[str, t.Any] | None:
+    """The declared state of the last full run, or None when there was none. Raises ReadError."""
+    try:
+        declared: dict[str, t.Any] = json.loads(path(lab).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{path(lab)} cannot be read: {error}", hint="deploy the lab again", objects=(lab,)) from error
+    return declared
+
+
+def labs() -> list[str]:
+    """The labs that have declared state here."""
+    return sorted(one.name.removesuffix(".json") for one in Path(STATE_DIR).glob("*.json"))
+
+
+def save(lab: str, declared: t.Mapping[str, t.Any], *, check: bool = False) -> list[Change]:
+    """Keep the declared state, if it is another than what is kept. Its content may hold secrets, and is in no diff."""
+    target = path(lab)
+    text = json.dumps(declared, sort_keys=True, indent=1) + "\n"
+    try:
+        have = target.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        have = None
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{target} cannot be read: {error}", objects=(lab,)) from error
+    if have == text:
+        return []
+    if not check:
+        _write(target, text)
+    return [Change("create" if have is None else "update", "state", str(target), label=lab)]
+
+
+def _write(target: Path, text: str) -> None:
+    made = target.with_name(f"{target.name}.new")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(target)
+    except OSError as error:
+        raise ApplyError(f"{target} cannot be written: {error}", hint="see that the disk has room", objects=(str(target),)) from error
+
+
+def remove(lab: str, *, check: bool = False) -> list[Change]:
+    """Remove the declared state of a lab, and its folder with all files of its nodes."""
+    gone = [one for one in (path(lab), folder(lab)) if one.exists()]
+    for one in gone:
+        if check:
+            continue
+        try:
+            if one.is_dir():
+                shutil.rmtree(one)
+            else:
+                one.unlink()
+        except OSError as error:
+            raise ApplyError(f"{one} cannot be removed: {error}", objects=(str(one),)) from error
+    return [Change("delete", "state", str(one), label=lab) for one in gone]
