@@ -28,6 +28,7 @@ class Device:
     """A network device in one network namespace. peer_index: the ifindex of a veth's other end, in its own namespace.
 
     up: administratively; carrier: the operational state (a veth whose other end is down has no carrier).
+    master: the ifindex of the bond, bridge or OVS datapath that the device is part of, 0 when it is on its own.
     tx_checksum: whether transmit checksum offload is on; read for veths inside a sandbox, None elsewhere.
     """
 
@@ -42,6 +43,7 @@ class Device:
     group: int = 0
     peer_index: int | None = None
     vxlan: Vxlan | None = None
+    master: int = 0
     tx_checksum: bool | None = None
 
 

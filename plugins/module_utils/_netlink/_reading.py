@@ -22,7 +22,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._wire impor
 _RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE, _RTM_GETNEIGH = 18, 22, 26, 30
 _AF_BRIDGE = 7
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK = 1, 3, 4, 5
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
 _IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_GROUP, _IFLA_EXT_MASK = 18, 20, 27, 29
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _SKIP_STATISTICS = 1 << 3
@@ -68,6 +68,7 @@ def read_devices(wire: Wire, what: str) -> dict[str, Device]:
                 group=_number(found.get(_IFLA_GROUP)),
                 peer_index=_number(found.get(_IFLA_LINK)) or None if kind == "veth" else None,
                 vxlan=vxlan,
+                master=_number(found.get(_IFLA_MASTER)),
             )
         except (struct.error, ValueError) as error:
             raise ReadError(f"cannot read the {what}: {error}") from error

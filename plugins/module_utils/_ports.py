@@ -1,0 +1,153 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The ports layer: devices of nodes on the bridge, with the other end of a veth in the node's sandbox.
+
+Per run: one read of Open vSwitch, one of the server's devices, one look into every sandbox concerned; then one batch of netlink
+requests and one transaction; then the same read again, which must leave nothing to plan.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import asdict, replace
+
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._layer import LayerResult
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, NetOp
+from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsOp, PutPort
+from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Have, Plan, Request, Sandbox, Work
+from ansible_collections.archetype.lab.plugins.module_utils._ports_plan import make_plan
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+
+def read(server: Server, want: Request) -> Have:
+    """What is there. Raises ReadError when any of it cannot be read."""
+    sandboxes = () if want.absent else tuple(dict.fromkeys(port.sandbox for port in want.ports if port.device == "veth" and port.sandbox))
+    paths = _netns_paths(server, sandboxes)
+    inside = server.net.read_netns(tuple(dict.fromkeys(paths.values()))) if paths else {}
+    return Have(
+        ovs=server.ovs.read(),
+        devices=server.net.read(),
+        sandboxes={name: Sandbox(path, inside[path]) for name, path in paths.items()},
+    )
+
+
+def _netns_paths(server: Server, sandboxes: t.Sequence[str]) -> dict[str, str]:
+    """The network namespaces of those sandboxes that run. A sandbox may also be given as the path of a namespace."""
+    paths = {name: name for name in sandboxes if name.startswith("/") and os.path.exists(name)}
+    containers = [name for name in sandboxes if not name.startswith("/")]
+    if containers:
+        paths.update({name: one.netns for name, one in server.docker.inspect(containers).items() if one.running and one.netns})
+    return paths
+
+
+def plan(want: Request, have: Have) -> Plan:
+    """What has to be done; pure. Raises what must stop the run before the server is touched."""
+    return make_plan(want, have)
+
+
+def converge(server: Server, want: Request, *, check: bool = False) -> LayerResult:
+    """Make the ports of this server what is wanted; in check mode only say what would be done."""
+    have = read(server, want)
+    todo = plan(want, have)
+    if check:
+        return LayerResult(changes=todo.changes, objects=_objects(want, have))
+    return apply(server, want, todo, have)
+
+
+def apply(server: Server, want: Request, todo: Plan, have: Have) -> LayerResult:
+    """Carry out the plan, read back, and report one error for each port that is not as wanted."""
+    result = LayerResult(errors=list(todo.blocked))
+    blocked = {name for error in todo.blocked for name in error.objects}
+    works = [work for work in todo.works if work.change.name not in blocked]
+    if works:
+        failed = _apply_devices(server, works)
+        done = [work for work in works if work.change.name not in failed]
+        failed.update(_apply_ovs(server, done))
+        result.errors += dict.fromkeys(failed.values())
+        result.changes = [work.change for work in works if work.change.name not in failed]
+        try:
+            have = read(server, want)
+            result.errors += verify(want, have, skip=blocked | set(failed))
+        except LabError as error:
+            result.errors.append(error)
+    result.objects = _objects(want, have)
+    return result
+
+
+def verify(want: Request, have: Have, *, skip: t.Collection[str] = ()) -> list[LabError]:
+    """What still differs after everything was carried out, one error per port; skip: ports that have an error already."""
+    errors: list[LabError] = []
+    for work in make_plan(want, have).works:
+        change = work.change
+        if change.name in skip:
+            continue
+        found = [f"{name} is {value!r}, wanted {wanted!r}" for name, (value, wanted) in change.fields.items()]
+        said = ", ".join(found) or change.reason or ("it is still there" if change.action == "delete" else "it is not there")
+        label = f" ({change.label})" if change.label else ""
+        errors.append(VerifyError(f"port {change.name}{label} is not as wanted: {said}", hint="run again", objects=(change.name,)))
+    return errors
+
+
+def _apply_devices(server: Server, works: t.Sequence[Work]) -> dict[str, LabError]:
+    """All netlink requests in one batch: deletions first, for a device may have to make room for another port's."""
+    doomed = {drop.name: work.change.name for work in works for drop in work.drops}
+    drops = {drop.name: drop for work in works for drop in work.drops}
+    ops: list[NetOp] = list(drops.values())
+    ports = [doomed[name] for name in drops]
+    for work in works:
+        ops += work.net
+        ports += [work.change.name] * len(work.net)
+    failed: dict[str, LabError] = {}
+    if ops:
+        for place, said in server.net.apply(ops).items():
+            failed.setdefault(ports[place], ApplyError(f"port {ports[place]}: {said}", objects=(ports[place],)))
+    return failed
+
+
+def _apply_ovs(server: Server, works: t.Sequence[Work]) -> dict[str, LabError]:
+    """One transaction for all ports. It writes down which device each one is, for another may come under the same name."""
+    doomed = {op.name: op for work in works for op in work.ovs if isinstance(op, DropPort)}
+    ops: list[OvsOp] = [*doomed.values(), *(op for work in works for op in work.ovs if not isinstance(op, DropPort))]
+    if not ops:
+        return {}
+    devices = server.net.read() if any(isinstance(op, PutPort) for op in ops) else {}
+    try:
+        server.ovs.apply([_with_index(op, devices) for op in ops])
+    except ApplyError as error:
+        names = tuple(work.change.name for work in works if work.ovs)
+        hint = error.hint or "run again"
+        return dict.fromkeys(names, ApplyError(error.message, hint=hint, objects=names))
+    return {}
+
+
+def _with_index(op: OvsOp, devices: t.Mapping[str, Device]) -> OvsOp:
+    device = devices.get(op.name) if isinstance(op, PutPort) else None
+    if device is None or not isinstance(op, PutPort):
+        return op
+    return replace(op, external_ids={**op.external_ids, IFINDEX: str(device.index)})
+
+
+def _objects(want: Request, have: Have) -> list[dict[str, t.Any]]:
+    """The wanted ports as they are, in the order of the request."""
+    return [] if want.absent else [_object(port, want, have) for port in want.ports]
+
+
+def _object(port: Port, want: Request, have: Have) -> dict[str, t.Any]:
+    device = have.devices.get(port.name)
+    there = have.ovs.ports.get(port.name)
+    return {
+        **asdict(port),
+        "trunks": list(port.trunks),
+        "lab": want.lab,
+        "carrier": device is not None and device.carrier,
+        "ofport": there.ofport if there else None,
+    }

@@ -1,0 +1,224 @@
+#!/usr/bin/python
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ovs_port_vlan
+short_description: Put the interfaces of nodes on the bridge, each with its VLAN tag
+version_added: 0.1.0
+author: archetype.lab contributors (@archetype-lab)
+description:
+  - Makes any number of ports at once - for each a pair of devices, one end on the bridge with its tag, the other one an interface in the
+    network namespace of a node's sandbox, with exactly the name, the MAC and the MTU that are asked for.
+  - Also puts devices on the bridge that are there already (O(ports[].device=none)).
+  - What is right is left alone, and what differs is changed in place - another tag, a lost MTU, a device that is down.
+    A pair is made again only when it is gone or leads to another interface.
+  - A device or an OVS port of a wanted name that is not of this lab, and a tag that a port which is not of this lab uses on the bridge,
+    are errors that name the owner. They are found before anything is touched.
+  - Everything is one batch of netlink requests and one OVSDB transaction, and is read back afterwards. No process is started.
+extends_documentation_fragment:
+  - archetype.lab.attributes
+  - archetype.lab.attributes.actiongroup_lab
+  - archetype.lab.layer
+  - archetype.lab.layer.bridge
+  - archetype.lab.layer.ovs
+  - archetype.lab.layer.netlink
+options:
+  ports:
+    description: The ports.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the device on the server, 15 bytes at most. It is the name of the OVS port too.
+        type: str
+        required: true
+      device:
+        description:
+          - V(veth) makes a pair of devices between the server and the sandbox.
+          - V(none) puts a device on the bridge that something else makes, and never deletes it.
+        type: str
+        choices: [none, veth]
+        default: none
+      link:
+        description: Key of the link that the port belongs to; written on the OVS port.
+        type: str
+        default: ""
+      node:
+        description: Node that the port belongs to; written on the OVS port and on the device.
+        type: str
+        default: ""
+      interface:
+        description: Name of the node's interface in its sandbox. Needed with O(ports[].device=veth).
+        type: str
+        default: ""
+      sandbox:
+        description:
+          - Container whose network namespace takes the node's end. Needed with O(ports[].device=veth).
+          - A value that begins with a slash is the path of a network namespace instead, such as V(/run/netns/r1).
+        type: str
+        default: ""
+      mac:
+        description: MAC address of the node's interface. Empty leaves it to the kernel.
+        type: str
+        default: ""
+      mtu:
+        description: MTU of the device, and of the node's interface. Left out, a new pair has 1500, and an MTU that is there is kept.
+        type: int
+      tag:
+        description: VLAN tag of the port.
+        type: int
+      trunks:
+        description: VLANs that a trunk carries; none means all.
+        type: list
+        elements: int
+        default: []
+      vlan_mode:
+        description:
+          - V(dot1q-tunnel) is a wire - whatever the node sends arrives unchanged, tagged or not.
+          - V(access) drops frames that the node sends with a tag. V(trunk) carries the node's own tags.
+        type: str
+        choices: [access, trunk, dot1q-tunnel]
+        default: dot1q-tunnel
+      group:
+        description: Link group of the device on the server; V(0) is none. Only with O(ports[].device=veth).
+        type: int
+        default: 0
+      enabled:
+        description: With V(false) the device is down and not on the bridge. The node keeps its interface and sees no carrier.
+        type: bool
+        default: true
+  state:
+    description:
+      - V(absent) removes the named ports, both the OVS port and the device, also where only one of them is left.
+      - Together with O(prune=true) it removes all ports of the lab.
+    type: str
+    choices: [present, absent]
+    default: present
+notes:
+  - On a userspace datapath the checksum offload of the node's interface is turned off, without which TCP does not work there.
+"""
+
+EXAMPLES = r"""
+- name: Wire the interfaces of two nodes
+  archetype.lab.ovs_port_vlan:
+    lab: demo
+    ports:
+      - name: ap4kx01
+        device: veth
+        link: r1:eth1--r2:eth1
+        node: r1
+        interface: eth1
+        sandbox: demo-r1-sandbox
+        mac: "02:3a:11:5c:00:01"
+        mtu: 9500
+        tag: 112
+      - name: ap9zq73
+        device: veth
+        link: r1:eth1--r2:eth1
+        node: r2
+        interface: eth1
+        sandbox: demo-r2-sandbox
+        mtu: 9500
+        tag: 112
+
+- name: Put a tap of a virtual machine on the bridge
+  archetype.lab.ovs_port_vlan:
+    lab: demo
+    ports:
+      - name: tap17
+        node: vm1
+        interface: eth1
+        tag: 113
+
+- name: Remove one port
+  archetype.lab.ovs_port_vlan:
+    lab: demo
+    ports:
+      - name: ap4kx01
+    state: absent
+
+- name: Remove all ports of the lab
+  archetype.lab.ovs_port_vlan:
+    lab: demo
+    state: absent
+    prune: true
+"""
+
+RETURN = r"""
+plan:
+  description: How many ports are changed, by action.
+  returned: always
+  type: dict
+  sample: {create: 2, update: 1}
+changes:
+  description: Every port that is changed, in order.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{action: update, kind: port, name: ap4kx01, label: "r1:eth1", fields: {tag: {have: 112, want: 118}}, reason: ""}]
+ports:
+  description: The ports of O(ports), in the same order, with what was found afterwards.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name: {description: Name of the port., type: str}
+    lab: {description: The lab., type: str}
+    carrier: {description: Whether the device has a carrier., type: bool}
+    ofport: {description: OpenFlow number of the port, or null where it is not on the bridge., type: int}
+  sample: [{name: ap4kx01, lab: demo, node: r1, interface: eth1, tag: 112, carrier: true, ofport: 5}]
+errors:
+  description: Everything that failed; the other ports are done.
+  returned: failure
+  type: list
+  elements: dict
+  contains:
+    type: {description: Sort of error., type: str}
+    msg: {description: What is wrong., type: str}
+    hint: {description: What to do., type: str}
+    objects: {description: Names of the objects concerned., type: list, elements: str}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archetype.lab.plugins.module_utils._argspec import lab_option, layer_options, port_options, state_options
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
+from ansible_collections.archetype.lab.plugins.module_utils._ports import converge
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Request
+from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
+from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **lab_option(),
+            **layer_options(),
+            **state_options(),
+            "ports": {"type": "list", "elements": "dict", "default": [], "options": port_options()},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    want = Request(
+        lab=params["lab"],
+        ports=tuple(Port.from_params(port) for port in params["ports"]),
+        bridge=params["bridge"],
+        absent=params["state"] == "absent",
+        prune=params["prune"],
+    )
+
+    def work() -> dict[str, object]:
+        with Server() as server:
+            return converge(server, want, check=module.check_mode).to_result("ports", diff=module._diff)  # noqa: SLF001
+
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()
