@@ -15,7 +15,7 @@ from dataclasses import replace
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import MAX_MTU, MIN_MTU
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile, Topology
-from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, plain_data, quote
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, plain_data, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology, read_topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
 
@@ -124,7 +124,7 @@ class _LabFileReader(Reader):
         for name, entry in value.entries.items():
             if not _SERVER.fullmatch(name):
                 self.problems.add(entry.key, f"{quote(name)} cannot name a server", "Use letters, digits, '.', '_' and '-'")
-            variables = self.mapping(entry.value, f"variables of server {name}")
+            variables = self.mapping(entry.value, f"variables of server {word(name)}")
             found[name] = plain_data(variables) if variables else {}
             self._variables(variables)
         return found
@@ -139,15 +139,15 @@ class _LabFileReader(Reader):
         segments = {link.segment for link in topology.links.values() if link.segment}
         for node, server in pins.items():
             if not server.text:
-                self.problems.add(server, f"node {node} is pinned to no server", "Name one, or take the line out")
+                self.problems.add(server, f"node {word(node)} is pinned to no server", "Name one, or take the line out")
             elif topology is not _EMPTY and node not in topology.nodes:
                 if node in segments:
-                    self.problems.add(server, f"{node} is a segment, which runs on no server", "Take the line out")
+                    self.problems.add(server, f"{word(node)} is a segment, which runs on no server", "Take the line out")
                 else:
                     self.problems.add(server, f"unknown node {quote(node)} in placement", did_you_mean(node, topology.nodes))
             elif not isinstance(servers, str) and server.text not in servers:
                 remedy = did_you_mean(server.text, servers) or f"Servers are: {', '.join(servers)}"
-                self.problems.add(server, f"node {node} is pinned to the unknown server {quote(server.text)}", remedy)
+                self.problems.add(server, f"node {word(node)} is pinned to the unknown server {quote(server.text)}", remedy)
         return {node: server.text for node, server in pins.items()}
 
     def _with_images(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> Topology:

@@ -15,13 +15,14 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._model import Endpoi
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import (
     RESERVED_NODES,
     NameFault,
+    check_interface,
     link_key,
     linux_name,
     mac_address,
     segment_key,
     vendor_name,
 )
-from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, quote
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value
 
 MIN_MTU = 68
@@ -146,9 +147,10 @@ class LinkReader(Reader):
                 self.problems.add(item, f"unknown node {quote(node)} in a link", self._near(node))
             return None
         kind, written = self.kinds[node], f"{node}:{interface}"
-        if kind is None or kind.is_segment:
-            return End(item, written, EndpointRef(node, interface, mac, interface), kind)
         try:
+            if kind is None or kind.is_segment:
+                check_interface(interface if kind else "eth1")
+                return End(item, written, EndpointRef(node, interface, mac, interface), kind)
             name = linux_name(kind, interface)
         except NameFault as exc:
             self.problems.add(item, f"node {node}: {exc.what}", exc.remedy)
@@ -178,11 +180,13 @@ class LinkReader(Reader):
         """Whether no endpoint of the link is in use; else a problem that names the other line."""
         key, words = link_key((one.ref.name, two.ref.name)), f"{one.written}, {two.written}"
         if one.ref.name == two.ref.name:
-            self.problems.add(two.at, f"a link joins {one.ref.name} with itself", "Give it two interfaces")
+            self.problems.add(two.at, f"a link joins {word(one.ref.name)} with itself", "Give it two interfaces")
             return False
         if key in self._written:
             line, first = self._written[key]
-            self.problems.add(link, f"link {key} ({words}) is there twice, first on line {line} ({first})", "Keep one of the two")
+            self.problems.add(
+                link, f"link {word(key)} is there twice, here as {quote(words)} and on line {line} as {quote(first)}", "Keep one of the two"
+            )
             return False
         self._written[key] = (link.line, words)
         free = True
@@ -190,7 +194,7 @@ class LinkReader(Reader):
             if end.ref.name in self._used:
                 line = self._used[end.ref.name]
                 self.problems.add(
-                    end.at, f"interface {end.ref.name} is in two links, first on line {line}", "Use another interface in one of them"
+                    end.at, f"interface {word(end.ref.name)} is in two links, first on line {line}", "Use another interface in one of them"
                 )
                 free = False
             self._used.setdefault(end.ref.name, link.line)

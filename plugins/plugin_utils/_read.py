@@ -26,6 +26,11 @@ def quote(text: str) -> str:
     return json.dumps(text if len(text) <= _SHOWN else text[:_SHOWN] + "...", ensure_ascii=not text.isprintable())
 
 
+def word(name: str) -> str:
+    """A name for a message: as it is when it is a word, else as quote shows it."""
+    return name if re.fullmatch(r"[\w.:|-]{1,128}", name) else quote(name)
+
+
 def did_you_mean(name: str, known: t.Iterable[str]) -> str:
     """A sentence that proposes the nearest known name, or nothing."""
     names = sorted(known)

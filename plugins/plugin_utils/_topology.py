@@ -17,12 +17,13 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._links import LinkRe
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameFault, check_lab, check_node, check_prefix, container_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._nodes import NodeReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, quote
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
 
 _FILE_KEYS = ("debug", "mgmt", "name", "prefix", "settings", "topology")
 _FILE_NOT_HONOURED = ("debug", "mgmt", "settings")
 _TOPOLOGY_KEYS = ("defaults", "groups", "kinds", "links", "nodes")
+IMPORT_ENVIRONMENT = "__IMPORT_ENVS"
 _SEGMENT_KEYS = ("group", "kind", "labels")
 
 
@@ -87,9 +88,9 @@ class _TopologyReader(Reader):
             self.problems.add(file.get("prefix"), exc.what, exc.remedy)
         return prefix
 
-    def _levels(self, topology: MapValue, key: str, word: str) -> dict[str, Level]:
+    def _levels(self, topology: MapValue, key: str, level: str) -> dict[str, Level]:
         levels = self.mapping(topology.get(key), key)
-        return {name: read_level(self, entry.value, f"{word} {name}") for name, entry in levels.entries.items()} if levels else {}
+        return {name: read_level(self, entry.value, f"{level} {word(name)}") for name, entry in levels.entries.items()} if levels else {}
 
     def _nodes(self, topology: MapValue, lab: str, prefix: str | None) -> dict[str, Node]:
         inheritance = Inheritance(
@@ -104,7 +105,7 @@ class _TopologyReader(Reader):
             return {}
         reader, found = NodeReader(self.problems, os.path.dirname(self.problems.file)), {}
         for name, entry in nodes.entries.items():
-            level = read_level(self, entry.value, f"node {name}")
+            level = read_level(self, entry.value, f"node {word(name)}")
             settings = inheritance.settings(level)
             kind = self._kind(name, entry.key, settings)
             if kind is None:
@@ -125,6 +126,7 @@ class _TopologyReader(Reader):
             check_node(name)
         except NameFault as exc:
             self.problems.add(at, exc.what, exc.remedy)
+            return None
         if settings.kind is None:
             self.problems.add(at, f"node {name} has no kind", "Give it one, or give one to its group or the defaults")
             return None
@@ -140,6 +142,8 @@ class _TopologyReader(Reader):
 
     def _not_honoured(self, name: str, settings: Settings, kind: Kind) -> None:
         keys = settings.not_honoured
+        if IMPORT_ENVIRONMENT in settings.mapping("env"):
+            keys = [f"env {IMPORT_ENVIRONMENT}", *keys]
         if settings.scalar("startup-config") and not kind.startup_config:
             keys = sorted([*keys, "startup-config"])
         self._note(f"node {name}", keys)

@@ -12,6 +12,7 @@ aliases are bounded while reading. Everything wrong becomes a C(Problem); the ca
 
 from __future__ import annotations
 
+import json
 import os
 import typing as t
 
@@ -37,14 +38,15 @@ _LOADER: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Value:
-    """Anything in a file; line and column count from 1. size: number of values in it, aliases expanded."""
+    """Anything in a file; line and column count from 1. size, depth: number of values in it and how deep they nest, aliases expanded."""
 
-    __slots__ = ("column", "line", "size")
+    __slots__ = ("column", "depth", "line", "size")
 
     def __init__(self, line: int, column: int) -> None:
         self.line = line
         self.column = column
         self.size = 1
+        self.depth = 0
 
 
 class Scalar(Value):
@@ -168,16 +170,21 @@ class _Builder:
             inside = any(frame.anchor == event.anchor for frame in self.frames)
             what = f"alias *{event.anchor} stands inside what it names" if inside else f"alias *{event.anchor} has no anchor before it"
             self.problems.add(here, what, "Write the value out" if inside else f"Put &{event.anchor} before the value that is meant")
+        if target is not None and target.depth + len(self.frames) > MAX_DEPTH:
+            self._too_deep(here)
         self._put(target or here, (target or here).size)
 
     def _open(self, event: t.Any) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         value = MapValue(line, column) if isinstance(event, yaml.MappingStartEvent) else ListValue(line, column)
         if len(self.frames) >= MAX_DEPTH:
-            self.problems.add(value, f"nested more than {MAX_DEPTH} levels deep", "Make it flatter")
-            raise LabFileError(self.problems.found)
+            self._too_deep(value)
         self._check_tag(event, value)
         self.frames.append(_Frame(value, event.anchor))
+
+    def _too_deep(self, at: Value) -> t.NoReturn:
+        self.problems.add(at, f"nested more than {MAX_DEPTH} levels deep", "Make it flatter")
+        raise LabFileError(self.problems.found)
 
     def _close(self) -> None:
         frame = self.frames.pop()
@@ -190,7 +197,7 @@ class _Builder:
 
     def _check_tag(self, event: t.Any, value: Value) -> None:
         if event.tag is not None and event.tag not in _TAGS and event.tag != "!":
-            self.problems.add(value, f"tag {event.tag} is not allowed", "Write the plain value")
+            self.problems.add(value, f"tag {json.dumps(event.tag)} is not allowed", "Write the plain value")
 
     def _put(self, value: Value, count: int = 1) -> None:
         self.total += count
@@ -202,6 +209,7 @@ class _Builder:
             return
         frame = self.frames[-1]
         frame.value.size += value.size
+        frame.value.depth = max(frame.value.depth, value.depth + 1)
         if isinstance(frame.value, ListValue):
             frame.value.items.append(value)
         elif frame.key is None:
@@ -225,7 +233,9 @@ class _Builder:
         if first is None:
             entries[key.text] = Entry(key, value)
         else:
-            self.problems.add(key, f'duplicate key "{key.text}", first written on line {first.key.line}', "Keep one of the two")
+            self.problems.add(
+                key, f"duplicate key {json.dumps(key.text[:60])}, first written on line {first.key.line}", "Keep one of the two"
+            )
 
     def _merge(self, into: MapValue, merged: Value) -> None:
         for source in merged.items if isinstance(merged, ListValue) else [merged]:
