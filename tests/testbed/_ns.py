@@ -146,9 +146,16 @@ def enter(pid: int, kinds: str, cgroup: str, log: str, command: list[str]) -> No
 
 def proxy(cgroup: str, address: str, port: int) -> None:
     """An ssh ProxyCommand with ProxyUseFdpass: connect from the underlay and hand the connection over."""
-    with open(os.path.join(cgroup, "cgroup.procs"), encoding="ascii") as procs:
-        pid = int(procs.read().split()[0])
-    with connect_from(pid, address, port) as connection, socket.socket(fileno=os.dup(1)) as channel:
+    try:
+        with open(os.path.join(cgroup, "cgroup.procs"), encoding="ascii") as procs:
+            pid = int(procs.read().split()[0])
+    except (OSError, IndexError):
+        raise SystemExit("the testbed is not up") from None
+    try:
+        connection = connect_from(pid, address, port)
+    except OSError as exc:
+        raise SystemExit(f"{address} port {port}, from the testbed's underlay: {exc.strerror or exc}") from None
+    with connection, socket.socket(fileno=os.dup(1)) as channel:
         socket.send_fds(channel, [b"\0"], [connection.fileno()])
 
 

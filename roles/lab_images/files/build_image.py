@@ -7,12 +7,13 @@ Packages are unpacked, not installed: no maintainer script runs, what they would
 kept in a cache as a file that C(docker load) takes. An image carries the digest of its recipe as a label, so that the second
 run is one question to Docker for each image.
 
-Needs only Python's standard library, mmdebstrap, and root. Prints one JSON object: C(changed), C(images), or C(error).
+Needs only Python's standard library, mmdebstrap, and root. Prints one JSON object: C(changed), C(images).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import hashlib
 import http.client
@@ -71,8 +72,10 @@ class Recipe:
 class Docker:
     """The few requests that are needed, over Docker's socket, without a library."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, optional: bool = False) -> None:
+        """I(optional): a Docker that does not answer has no images."""
         self.path = path
+        self.optional = optional
 
     def request(self, method: str, target: str, body: t.Any = None, headers: t.Mapping[str, str] | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("docker", timeout=300)
@@ -83,9 +86,9 @@ class Docker:
             answer = connection.getresponse()
             return answer.status, answer.read()
         except OSError as exc:
-            raise BuildError(
-                f"Docker does not answer on {self.path} ({exc.strerror or exc}); start it, or use --no-load to build only"
-            ) from exc
+            if self.optional:
+                return 404, b""
+            raise BuildError(f"Docker does not answer on {self.path} ({exc.strerror or exc}); start it") from exc
         finally:
             connection.close()
 
@@ -298,7 +301,7 @@ def _add_bytes(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def build(recipe: Recipe, suite: str, texts: t.Sequence[tuple[str, str]], digest: str, archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=archive.parent) as name:
+    with tempfile.TemporaryDirectory(prefix=f"{archive.stem}-", dir=archive.parent) as name:
         work = Path(name)
         root = unpack(recipe, suite, texts, work)
         merge_usr(root)
@@ -322,9 +325,9 @@ def build(recipe: Recipe, suite: str, texts: t.Sequence[tuple[str, str]], digest
         partial.replace(archive)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Options:
-    """loads: into which Docker, if at all. check: say what would be done, and do nothing."""
+    """docker: whose images these are, if not only the cache's. check: say what would be done, and do nothing."""
 
     recipes: t.Mapping[str, Recipe]
     cache: Path
@@ -334,36 +337,33 @@ class Options:
 
 def present(options: Options, name: str) -> dict[str, t.Any]:
     """One image, built if it is not in the cache and loaded if Docker has not got it. Returns what was done."""
-    recipe = options.recipes[name]
-    suite = release()
+    recipe, suite, docker = options.recipes[name], release(), options.docker
     texts = sources(suite)
     digest = recipe.digest(json.dumps([suite, texts]))
     archive = options.cache / f"{name}-{digest[:12]}.tar"
-    there, old = options.docker.ours(recipe.reference) if options.docker else ("", "")
-    wanted = there != digest
-    building = wanted and not archive.exists()
+    there, old = docker.ours(recipe.reference) if docker else ("", "")
+    building = there != digest and not archive.exists()
+    loading = there != digest and docker is not None
     if building and not options.check:
         build(recipe, suite, texts, digest, archive)
-    loading = wanted and options.docker is not None
-    if loading and options.docker and not options.check:
-        options.docker.load(archive)
+    if loading and docker and not options.check:
+        docker.load(archive)
         if old:
-            options.docker.remove(old)
-    size = archive.stat().st_size if archive.exists() else None
-    return {"reference": recipe.reference, "digest": digest, "archive": str(archive), "built": building, "loaded": loading, "size": size}
+            docker.remove(old)
+    return {"reference": recipe.reference, "digest": digest, "archive": str(archive), "built": building, "loaded": loading}
 
 
 def absent(options: Options, name: str) -> dict[str, t.Any]:
     """Remove what was loaded by this program, and the cache. An image of that name that somebody else made stays."""
     reference = options.recipes[name].reference
     loaded = bool(options.docker and options.docker.ours(reference)[0])
-    cached = list(options.cache.glob(f"{name}-*.tar"))
+    cached = list(options.cache.glob(f"{name}-*"))
     if not options.check:
         if options.docker and loaded:
             options.docker.remove(reference)
         for path in cached:
-            path.unlink()
-        if options.cache.is_dir() and not any(options.cache.iterdir()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with contextlib.suppress(OSError):  # other images are still there, or nothing is
             options.cache.rmdir()
     return {"reference": reference, "removed": loaded or bool(cached)}
 
@@ -371,10 +371,9 @@ def absent(options: Options, name: str) -> dict[str, t.Any]:
 def main(arguments: t.Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the node images from Debian packages and load them into Docker.")
     parser.add_argument("names", nargs="*", metavar="IMAGE", help="which of the recipes; all, if none is given")
-    parser.add_argument("--recipes", required=True, help="the recipes, as JSON")
+    parser.add_argument("--recipes", required=True, help="JSON")
     parser.add_argument("--cache", type=Path, default=Path("/var/cache/archetype-lab"), help="where what is built is kept")
     parser.add_argument("--docker", default=DOCKER, help="the socket of Docker")
-    parser.add_argument("--no-load", action="store_true", help="build only")
     parser.add_argument("--absent", action="store_true", help="remove the images and the cache")
     parser.add_argument("--check", action="store_true", help="say what would be done")
     given = parser.parse_args(arguments)
@@ -382,13 +381,13 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     names = given.names or list(recipes)
     if set(names) - set(recipes):
         parser.error(f"there is no image {', '.join(sorted(set(names) - set(recipes)))}; there are {', '.join(recipes)}")
-    options = Options(recipes, given.cache, None if given.no_load else Docker(given.docker), given.check)
+    options = Options(recipes, given.cache, Docker(given.docker, optional=given.check or given.absent), given.check)
     work = absent if given.absent else present
     try:
         with ThreadPoolExecutor() as pool:
             images = list(pool.map(lambda name: work(options, name), names))
     except BuildError as exc:
-        sys.stdout.write(json.dumps({"error": str(exc)}))
+        sys.stderr.write(f"{exc}\n")
         return 1
     sys.stdout.write(
         json.dumps({"changed": any(one.get("built") or one.get("loaded") or one.get("removed") for one in images), "images": images})
