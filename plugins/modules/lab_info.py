@@ -1,0 +1,167 @@
+#!/usr/bin/python
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_info
+short_description: Observe what a server has of a lab
+version_added: 0.1.0
+author: archetype.lab contributors (@archetype-lab)
+description:
+  - Returns what a server really has of a lab, in the shape of the declared state, so that drift is a plain comparison.
+  - Also returns what a plan must know of the server - what others have taken there, the images and paths it has, the path MTU to the
+    other servers, and who holds its lock.
+  - Fails when anything cannot be read, with all the reasons at once.
+extends_documentation_fragment:
+  - archetype.lab.attributes
+  - archetype.lab.attributes.info_module
+  - archetype.lab.attributes.actiongroup_lab
+  - archetype.lab.layer.ovs
+options:
+  lab:
+    description: Name of the lab.
+    type: str
+    required: true
+  server:
+    description: Name of this server, for the result and for messages.
+    type: str
+    default: ""
+  bridge:
+    description: Name of the Open vSwitch bridge.
+    type: str
+    default: arch-ovs
+  peers:
+    description:
+      - Underlay addresses of the other servers, to each of which the path MTU is measured with ICMP echo requests.
+      - A peer that does not answer is an error.
+    type: list
+    elements: str
+    default: []
+  images:
+    description: References of images to look up.
+    type: list
+    elements: str
+    default: []
+  binds:
+    description: Paths on the server of which is told whether they exist.
+    type: list
+    elements: path
+    default: []
+  containers:
+    description: Names of containers that are wanted; those that are not the lab's are returned as claims. Without it, all names are.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Observe a lab on every server
+  archetype.lab.lab_info:
+    lab: demo
+    server: "{{ inventory_hostname }}"
+    peers: [198.51.100.2, 198.51.100.3]
+    images: [alpine:3.20]
+  register: lab_observation
+"""
+
+RETURN = r"""
+observed:
+  description: The observed state.
+  returned: success
+  type: dict
+  contains:
+    format:
+      description: Version of the format.
+      type: int
+    server:
+      description: As O(server).
+      type: str
+    lab:
+      description: As O(lab).
+      type: str
+    bridge:
+      description: The bridge, as M(archetype.lab.ovs_bridge) takes it, or null.
+      type: dict
+    containers:
+      description: Nodes of the lab, with their state as Docker tells it. The status is V(absent) where only a sandbox is there.
+      type: list
+      elements: dict
+    ports:
+      description: Ports of the lab, as M(archetype.lab.ovs_port_vlan) takes them, with C(lab), C(carrier) and C(ofport).
+      type: list
+      elements: dict
+    tunnels:
+      description: Tunnels of the lab, as M(archetype.lab.ovs_vxlan_tunnel) takes them, with C(lab) and C(ofport).
+      type: list
+      elements: dict
+    claims:
+      description: What is on the server and is not the lab's - C(tags), C(vnis), C(devices), C(macs), C(containers), each with whose it is.
+      type: dict
+    images:
+      description: Each of O(images) with its id, or null.
+      type: dict
+    binds:
+      description: Each of O(binds), and whether it exists.
+      type: dict
+    underlay:
+      description: The address that this server uses towards its peers, and the path MTU to each.
+      type: dict
+    lock:
+      description: Who holds the lock of the server (C(owner), C(lab), C(since)), or null.
+      type: dict
+    versions:
+      description: Versions of C(ovs), C(docker), C(kernel) and C(python).
+      type: dict
+  sample:
+    format: 1
+    server: srv1
+    lab: demo
+    bridge: {name: arch-ovs, datapath_type: netdev, fail_mode: standalone, forward_bpdu: true, vlan_limit: 1}
+    containers: []
+    ports: []
+    tunnels: []
+    claims: {tags: {"112": "lab other"}, vnis: {}, devices: {eth0: "device eth0 (foreign)"}, macs: {}, containers: {}}
+    images: {"alpine:3.20": null}
+    binds: {}
+    underlay: {address: 198.51.100.1, mtu: {198.51.100.2: 1500}}
+    lock: null
+    versions: {ovs: 3.1.0, docker: 20.10.24, kernel: 6.1.0, python: 3.11.2}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.archetype.lab.plugins.module_utils import _argspec
+from ansible_collections.archetype.lab.plugins.module_utils._observe import Query, observe
+from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
+from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+
+def main() -> None:
+    lists = ("peers", "images", "binds", "containers")
+    module = AnsibleModule(
+        argument_spec={
+            **_argspec.lab_option(),
+            **_argspec.layer_options(),
+            "server": {"type": "str", "default": ""},
+            "peers": {"type": "list", "elements": "str", "default": []},
+            "images": {"type": "list", "elements": "str", "default": []},
+            "binds": {"type": "list", "elements": "path", "default": []},
+            "containers": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    query = Query(params["lab"], params["server"], params["bridge"], **{name: tuple(params[name]) for name in lists})
+
+    def work() -> dict[str, object]:
+        with Server() as server:
+            return {"changed": False, "observed": observe(server, query)}
+
+    run_module(module, work)
+
+
+if __name__ == "__main__":
+    main()
