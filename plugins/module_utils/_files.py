@@ -27,6 +27,8 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import Apply
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import FILES
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+FOLDER_MODE = 0o755
+"""Of every folder that is made, whatever the umask: nodes look into them as any user."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|-]*")
 
 
@@ -144,7 +146,7 @@ def _walk(stack: contextlib.ExitStack, folder: str, path: str, *, make: bool) ->
         if make:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(parent, dir_fd=inside)
-                os.chmod(parent, 0o755, dir_fd=inside)  # whatever the umask is
+                os.chmod(parent, FOLDER_MODE, dir_fd=inside)
         inside = _enter(stack, parent, inside)
     return inside, name
 
@@ -155,7 +157,7 @@ def _make_folders(path: str) -> None:
         _make_folders(os.path.dirname(path))
         with contextlib.suppress(FileExistsError):
             os.mkdir(path)
-            os.chmod(path, 0o755)
+            os.chmod(path, FOLDER_MODE)
 
 
 def _enter(stack: contextlib.ExitStack, name: str, within: int | None) -> int:

@@ -11,8 +11,9 @@ short_description: Run container nodes, each in the network namespace of a sandb
 version_added: 0.1.0
 author: archetype.lab contributors (@archetype-lab)
 description:
-  - Makes container nodes. Each is two containers. The sandbox holds the network namespace with the node's hostname, its interfaces and
-    the C(net.) sysctls; the node joins it. So the interfaces exist before the node's first process runs, and they survive C(docker restart).
+  - Makes container nodes. Each is two containers. The sandbox holds the network namespace with the node's hostname, its interfaces
+    and the C(net.) sysctls; the node joins it. So the interfaces exist before the node's first process runs, and they survive
+    C(docker restart).
   - A node is made anew only when something that Docker cannot change differs from what it really has; the diff says which fields.
   - A node that is made anew after another one ran in its sandbox gets a new network namespace, so that its interfaces have to be
     made again. What runs elsewhere on the same links is not touched.
@@ -266,7 +267,7 @@ def main() -> None:
         want = [Container.from_params(one) for one in params["containers"]]
         with Server() as server:
             result = converge(server, params["lab"], want, state=params["state"], prune=params["prune"], check_mode=module.check_mode)
-        return result.to_result("containers", diff=module._diff)
+        return result.to_result("containers", diff=module._diff)  # noqa: SLF001
 
     run_module(module, work)
 

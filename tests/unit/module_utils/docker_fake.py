@@ -1,0 +1,168 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Docker that keeps its containers in a dictionary, and respells what it is told as Docker 20.10 does."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.module_utils._docker._adapter import container_from
+from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, ExecResult, Image
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError
+
+MASKED = ["/proc/kcore", "/sys/firmware"]
+READONLY = ["/proc/bus", "/proc/sys"]
+NEVER = "0001-01-01T00:00:00Z"
+
+
+class FakeDocker:
+    """die: names of containers that end at once when they are started. answers: command -> result. calls: what changed something."""
+
+    def __init__(self, images: t.Mapping[str, Image]) -> None:
+        self.known = dict(images)
+        self.raw: dict[str, dict[str, t.Any]] = {}
+        self.netns: dict[str, str] = {}
+        self.calls: list[tuple[str, ...]] = []
+        self.die: set[str] = set()
+        self.drop: tuple[str, ...] = ()
+        self.answers: dict[tuple[str, ...], ExecResult] = {}
+        self.lock = threading.RLock()
+        self.number = itertools.count(1)
+
+    # -- what the protocol asks for
+
+    def list_names(self) -> t.Mapping[str, t.Mapping[str, str]]:
+        return {name: dict(raw["Config"]["Labels"]) for name, raw in self.raw.items()}
+
+    def inspect(self, names: t.Sequence[str]) -> t.Mapping[str, DockerContainer]:
+        found = {}
+        for name in names:
+            if name in self.raw:
+                one = container_from(self.raw[name])
+                found[name] = DockerContainer(**{**vars(one), "netns_id": self.netns.get(name, "") if one.pid else ""})
+        return found
+
+    def images(self, references: t.Sequence[str]) -> t.Mapping[str, Image | None]:
+        return {name: self.known.get(name) for name in references}
+
+    def create(self, name: str, config: t.Mapping[str, t.Any]) -> str:
+        with self.lock:
+            self.calls.append(("create", name))
+            if name in self.raw:
+                raise ApplyError(f"creating container {name} failed: Conflict", objects=(name,))
+            identity = f"{next(self.number):064x}"
+            self.raw[name] = self._respelled(identity, name, config)
+            return identity
+
+    def start(self, name: str) -> None:
+        with self.lock:
+            self.calls.append(("start", name))
+            raw = self._get(name)
+            state = raw["State"]
+            number = next(self.number)
+            state.update(Status="running", Pid=10**6 + number, StartedAt=f"2026-01-01T00:00:{number:09d}Z")
+            mode = raw["HostConfig"]["NetworkMode"]
+            self.netns[name] = self._netns_of(mode.partition(":")[2]) if mode.startswith("container:") else f"ns{number}"
+            if name in self.die:
+                state.update(Status="exited", Pid=0, ExitCode=7)
+
+    def stop(self, name: str, *, timeout: int) -> None:
+        self._end("stop", name, 0)
+
+    def kill(self, name: str) -> None:
+        self._end("kill", name, 137)
+
+    def remove(self, name: str) -> None:
+        with self.lock:
+            self.calls.append(("remove", name))
+            self.raw.pop(name, None)
+
+    def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult:
+        with self.lock:
+            if self._get(name)["State"]["Status"] != "running":
+                raise ApplyError(f"running a command in container {name} failed: it is not running", objects=(name,))
+            self.calls.append(("execute", name, *command))
+            return self.answers.get(tuple(command), ExecResult(0, ""))
+
+    def logs(self, name: str, *, lines: int) -> str:
+        return f"last words of {name}"
+
+    def version(self) -> str:
+        return "20.10.24"
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+
+    # -- what happens to it from outside
+
+    def _end(self, verb: str, name: str, code: int) -> None:
+        with self.lock:
+            self.calls.append((verb, name))
+            state = self._get(name)["State"]
+            if state["Status"] in ("running", "paused"):
+                state.update(Status="exited", Pid=0, ExitCode=code)
+
+    def crash(self, name: str) -> None:
+        """The container ends, and nobody asked for it."""
+        self._get(name)["State"].update(Status="exited", Pid=0, ExitCode=137)
+
+    # -- how Docker respells
+
+    def _get(self, name: str) -> dict[str, t.Any]:
+        if name not in self.raw:
+            raise ApplyError(f"No such container: {name}", objects=(name,))
+        return self.raw[name]
+
+    def _netns_of(self, identity: str) -> str:
+        for name, raw in self.raw.items():
+            if raw["Id"] == identity and raw["State"]["Status"] == "running":
+                return self.netns[name]
+        raise ApplyError(f"cannot join network of a non running container: {identity}")
+
+    def _respelled(self, identity: str, name: str, config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        image = self.known[config["Image"]]
+        given = dict(config["HostConfig"])
+        privileged = given.get("Privileged", False)
+        mode = given["NetworkMode"]
+        if mode.startswith("container:"):
+            mode = "container:" + self.raw[mode.partition(":")[2]]["Id"]
+        env = dict(line.partition("=")[::2] for line in config.get("Env") or ())
+        merged = {**env, **{key: value for key, value in image.env.items() if key not in env}}
+        cmd = config.get("Cmd")
+        if not cmd and not config.get("Entrypoint"):
+            cmd = list(image.cmd)
+        entrypoint = config.get("Entrypoint")
+        if entrypoint is None:
+            entrypoint = list(image.entrypoint) or None
+        host = {
+            **given,
+            "NetworkMode": mode,
+            "CapAdd": given.get("CapAdd") or None,
+            "Binds": given.get("Binds") or None,
+            "MaskedPaths": None if privileged else given.get("MaskedPaths", MASKED),
+            "ReadonlyPaths": None if privileged else given.get("ReadonlyPaths", READONLY),
+            "MemorySwap": 2 * given.get("Memory", 0),
+        }
+        if not given.get("Sysctls"):
+            host.pop("Sysctls", None)
+        for key in self.drop:
+            host[key] = 0
+        return {
+            "Id": identity,
+            "Name": f"/{name}",
+            "Image": image.id,
+            "State": {"Status": "created", "Pid": 0, "StartedAt": NEVER, "ExitCode": 0},
+            "Config": {
+                "Image": config["Image"],
+                "Hostname": config.get("Hostname") or identity[:12],
+                "User": config.get("User") or image.user,
+                "Env": [f"{key}={value}" for key, value in merged.items()] or None,
+                "Cmd": cmd or None,
+                "Entrypoint": entrypoint,
+                "Labels": {**image.labels, **config.get("Labels", {})},
+            },
+            "HostConfig": host,
+        }
