@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import render_lock
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
 from ansible_collections.archetype.lab.plugins.plugin_utils._report import failed_links, make_report
-from ansible_collections.archetype.lab.plugins.plugin_utils._table import render_table
+from ansible_collections.archetype.lab.plugins.plugin_utils._table import render_report
 
 _SPEC: dict[str, dict[str, t.Any]] = {
     "plan": {"type": "dict", "required": True},
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         results = {server: _results_of(server, args, task_vars or {}) for server in plan["slices"]}
         predicted = any((one.get("converge") or {}).get("predicted") for one in results.values())
         report = make_report(plan, results, predicted=predicted)
-        table = render_table(report)
+        table = render_report(report)
         if args["show"]:
             Display().display(table)
         result.update(changed=False, report=report, table=table, take_back=failed_links(plan, results), lock=render_lock(plan))

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Converging one server: make what it has equal to what is declared for it. Modules and (later) the watcher call the same.
+
+Order: everything is read and planned first, so that what must stop a run stops it before the server is touched. Then bridge, sandboxes,
+ports, tunnels, nodes: the interfaces of a node exist before its first process runs. A stage that changed what the next ones look at
+makes them read again; a run with nothing to do reads once.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _containers, _lock, _ports, _state, _tunnels
+from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
+from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Request
+from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
+from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import as_dict
+from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import plan as plan_tunnels
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archetype.lab.plugins.module_utils._bridge import BridgePlan
+    from ansible_collections.archetype.lab.plugins.module_utils._container_plan import ContainersPlan
+    from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
+    from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Have as PortsHave
+    from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Plan as PortsPlan
+    from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+    from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import Have as TunnelsHave
+    from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import TunnelsPlan
+
+_T = t.TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Who runs this. token tells the run from others: the lock that it takes is given back by the same token."""
+
+    owner: str
+    token: str
+    check: bool = False
+    diff: bool = False
+
+
+@dataclass
+class _Outcome:
+    """What has happened so far: one list of changes, one of errors, over all layers."""
+
+    changes: list[Change] = field(default_factory=list)
+    errors: list[LabError] = field(default_factory=list)
+    result: dict[str, t.Any] = field(default_factory=dict)
+
+    def finish(self, run: Run) -> dict[str, t.Any]:
+        """The result of the module. Raises PartialResult when something failed."""
+        found = {**result_of(self.changes, diff=run.diff), "predicted": run.check, **self.result}
+        if self.errors:
+            raise PartialResult(self.errors, found)
+        return found
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """What each layer would do, planned from one look at the server."""
+
+    bridge: BridgePlan
+    containers: ContainersPlan
+    ports: tuple[PortsHave, PortsPlan]
+    tunnels: tuple[TunnelsHave, TunnelsPlan]
+
+    @property
+    def changes(self) -> list[Change]:
+        return [*self.bridge.changes, *self.containers.changes, *self.ports[1].changes, *self.tunnels[1].changes]
+
+
+class _Converger:
+    """One pass over one server."""
+
+    def __init__(self, server: Server, declared: Declared, run: Run) -> None:
+        self.server = server
+        self.declared = declared
+        self.run = run
+        self.lab = declared.lab
+        self.bridge = declared.bridge.name
+        self.wanted_ports = Request(lab=self.lab, ports=declared.ports, bridge=self.bridge, prune=True)
+        self.outcome = _Outcome()
+
+    def plan(self) -> _Stages:
+        """Every layer's plan. Raises all that any of them refuses."""
+        errors: list[LabError] = []
+
+        def attempt(step: t.Callable[[], _T]) -> _T | None:
+            try:
+                return step()
+            except Errors as several:
+                errors.extend(several.errors)
+            except LabError as error:
+                errors.append(error)
+            return None
+
+        bridge = attempt(lambda: _bridge.plan([self.declared.bridge], _bridge.read(self.server)))
+        containers = attempt(self._plan_containers)
+        ports = attempt(self._plan_ports)
+        tunnels = attempt(self._plan_tunnels)
+        raise_all(list(dict.fromkeys(errors)))
+        if bridge is None or containers is None or ports is None or tunnels is None:
+            raise AssertionError("a layer gave neither a plan nor an error")
+        return _Stages(bridge, containers, ports, tunnels)
+
+    def _plan_containers(self) -> ContainersPlan:
+        have = _containers.read(self.server, self.lab, self.declared.containers)
+        return _containers.plan(self.declared.containers, have, lab=self.lab, prune=True)
+
+    def _plan_ports(self) -> tuple[PortsHave, PortsPlan]:
+        have = _ports.read(self.server, self.wanted_ports)
+        return have, _ports.plan(self.wanted_ports, have)
+
+    def _plan_tunnels(self) -> tuple[TunnelsHave, TunnelsPlan]:
+        have = _tunnels.read(self.server)
+        return have, plan_tunnels(self.declared.tunnels, have, lab=self.lab, bridge=self.bridge, prune=True)
+
+    def apply(self, stages: _Stages) -> None:
+        """Carry the plans out. A stage that fails does not stop the others, except for the bridge, on which all stands."""
+        if stages.bridge.ops and not self._apply_bridge(stages.bridge):
+            return
+        if stages.containers.changes:
+            self.outcome.errors += _containers.apply_sandboxes(self.server, stages.containers)
+        moved = bool(stages.bridge.ops or stages.containers.changes)
+        self._guard(lambda: self._apply_ports(*(self._plan_ports() if moved else stages.ports)))
+        self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
+        if stages.containers.changes:
+            self.outcome.errors += _containers.apply_nodes(self.server, stages.containers)
+            self.outcome.changes += stages.containers.changes
+        self._guard(self._describe_containers)
+
+    def _guard(self, step: t.Callable[[], None]) -> None:
+        try:
+            step()
+        except Errors as several:
+            self.outcome.errors += several.errors
+        except LabError as error:
+            self.outcome.errors.append(error)
+
+    def _apply_bridge(self, todo: BridgePlan) -> bool:
+        before = len(self.outcome.errors)
+        self._guard(lambda: self.outcome.errors.extend(_bridge.apply(self.server, todo)))
+        self.outcome.changes += todo.changes
+        return len(self.outcome.errors) == before
+
+    def _apply_ports(self, have: PortsHave, todo: PortsPlan) -> None:
+        result = _ports.apply(self.server, self.wanted_ports, todo, have)
+        self.outcome.changes += result.changes
+        self.outcome.errors += result.errors
+        self.outcome.result["ports"] = result.objects
+
+    def _apply_tunnels(self, have: TunnelsHave, todo: TunnelsPlan) -> None:
+        if todo.changes or todo.blocked:
+            self.outcome.errors += _tunnels.apply(self.server, todo, have, lab=self.lab, bridge=self.bridge)
+            self.outcome.changes += todo.changes
+        self.outcome.result["tunnels"] = [as_dict(tunnel, self.lab, None) for tunnel in todo.want]
+
+    def _describe_containers(self) -> None:
+        want = self.declared.containers
+        found = self.server.docker.inspect([name for one in want for name in (one.name, one.sandbox)])
+        self.outcome.result["containers"] = _containers.describe(found, self.lab, want)
+
+
+def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
+    """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done."""
+    if not run.check:
+        _lock.acquire(declared.lab, run.owner, run.token)
+    converger = _Converger(server, declared, run)
+    stages = converger.plan()
+    if run.check:
+        converger.outcome.changes = stages.changes
+    else:
+        converger.apply(stages)
+    return converger.outcome.finish(run)
+
+
+def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
+    """Remove all that belongs to the lab on this server: ports, tunnels, containers, files. Needs the lab's name only."""
+    if not run.check:
+        _lock.acquire(lab, run.owner, run.token)
+    outcome = _Outcome()
+    try:
+        ports = _ports.converge(server, Request(lab=lab, absent=True, prune=True), check=run.check)
+        tunnels = _tunnels.converge(server, (), lab=lab, state="absent", prune=True, check_mode=run.check)
+        containers = _containers.converge(server, lab, (), state="absent", prune=True, check_mode=run.check)
+        for layer in (ports, tunnels, containers):
+            outcome.changes += layer.changes
+            outcome.errors += layer.errors
+        if not outcome.errors:
+            outcome.changes += _state.remove(lab, check=run.check)
+    finally:
+        if not run.check:
+            _lock.release(run.token)
+    return outcome.finish(run)
