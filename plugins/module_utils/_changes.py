@@ -61,7 +61,7 @@ class Change:
 
 
 def _shown(value: t.Any) -> str:
-    if value is None or value == "" or value == [] or value == {}:
+    if value is None or value in ("", [], (), {}):
         return "(none)"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(str(one) for one in value) + "]"

@@ -133,6 +133,8 @@ class _Planner:
         device = self.have.devices.get(port.name)
         marked = device is not None and parse_alias(device.alias) is not None
         errors = self.foreign(port.name, device_too=port.device == "veth" or marked)
+        if errors:
+            return errors
         if port.device == "veth":
             errors += self.foreign_interface(port)
         if port.enabled:
@@ -148,8 +150,10 @@ class _Planner:
         outside = self.by_index.get(inside.peer_index or 0)
         if outside is not None and connected(outside, inside) and self.owns_device(outside):
             return []
-        what = f"sandbox {port.sandbox} has an interface {port.interface} that does not lead to a port of this lab"
-        return [ForeignError(what, hint="remove it, or give the sandbox anew", objects=(port.name,))]
+        where = f"sandbox {port.sandbox} has an interface {port.interface} that does not lead to a port of this lab"
+        if outside is not None and connected(outside, inside):
+            where += f" but to {outside.name}; that belongs to: {_device_owner(outside, self.lab)}"
+        return [ForeignError(where, hint="remove it, or make the sandbox again", objects=(port.name,))]
 
     def taken_tags(self, port: Port, owned: set[str]) -> list[LabError]:
         """Tags that a port which is not of this lab uses, as the bridge has them now."""
