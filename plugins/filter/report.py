@@ -21,8 +21,8 @@ options:
     required: true
   results:
     description:
-      - Server to its results - C(converge), C(certify) and C(info), each as M(archetype.lab.lab_converge), M(archetype.lab.lab_certify)
-        with O(ignore:step=collect) and M(archetype.lab.lab_info) returned it, and C(unreachable), a message.
+      - Server to its results - C(converge), C(certify) and C(info), each as M(archetype.lab.lab_converge), the last step of
+        M(archetype.lab.lab_certify) and M(archetype.lab.lab_info) returned it, and C(unreachable), a message.
       - What did not run on a server is left out.
     type: dict
     required: true

@@ -24,7 +24,7 @@ def render_report(report: Json, width: int = 120) -> str:
         _table(("NODE", "KIND", "SERVER", "STATE", "SHELL"), [_node_row(one) for one in report["nodes"]], width),
         _reasons({f"node {one['name']}": one["reason"] for one in report["nodes"] if one["reason"]}, width),
         _reasons(
-            "", {f"server {name}": one["reason"] or one["state"] for name, one in report["servers"].items() if one["state"] != "ok"}, width
+            {f"server {name}": one["reason"] or one["state"] for name, one in report["servers"].items() if one["state"] != "ok"}, width
         ),
         "\n".join(line for note in report["notes"] for line in _wrapped(f"note: {note}", width)),
         _summary(report),
