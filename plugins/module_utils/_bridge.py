@@ -151,7 +151,7 @@ def _plan_present(bridge: Bridge, have: Have, changes: list[Change], ops: list[O
         found = have.ovs.other_config.get(_VLAN_LIMIT)
         fields["vlan_limit"] = (found, str(bridge.vlan_limit))
         if found is not None:
-            reason = f"vlan-limit is one setting of the whole server, and somebody had set it to {found}"
+            reason = f"vlan-limit is one setting for all bridges of the server, and was set to {found} before"
         ops.append(SetOther({_VLAN_LIMIT: str(bridge.vlan_limit)}))
     if fields:
         action: Action = "create" if there is None else "update"
@@ -217,10 +217,13 @@ def verify(todo: BridgePlan, ovs: OvsState) -> list[LabError]:
 
 
 def converge(server: Server, want: t.Sequence[Bridge], *, state: str = "present", check_mode: bool = False) -> LayerResult:
-    """read, plan, apply (unless in check mode)."""
-    todo = plan(want, read(server), state=state)
+    """read, plan, apply (unless in check mode). A bridge that is as declared, and does not work, is an error too."""
+    have = read(server)
+    todo = plan(want, have, state=state)
     result = LayerResult(changes=list(todo.changes), objects=[as_dict(bridge) for bridge in todo.want])
-    if todo.ops and not check_mode:
+    if not todo.ops:
+        result.errors = verify(todo, have.ovs)
+    elif not check_mode:
         result.errors = apply(server, todo)
     return result
 

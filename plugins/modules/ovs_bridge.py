@@ -47,10 +47,11 @@ options:
         default: true
       vlan_limit:
         description:
-          - How many VLAN tags Open vSwitch looks at in a frame; V(0) is without a limit.
+          - How many VLAN tags of a frame Open vSwitch reads; V(0) is without a limit.
+          - With more than V(1) it loses the inner tag of frames that the nodes send with two tags.
           - This is one setting for all bridges of a server. Changing a value that somebody else had set is said in the diff.
         type: int
-        default: 0
+        default: 1
   state:
     description: V(absent) removes the bridges. It fails, and names them, while there are ports on them. The VLAN limit is left as it is.
     type: str
@@ -81,7 +82,7 @@ bridges:
   returned: always
   type: list
   elements: dict
-  sample: [{name: arch-ovs, datapath_type: netdev, fail_mode: standalone, forward_bpdu: true, vlan_limit: 0}]
+  sample: [{name: arch-ovs, datapath_type: netdev, fail_mode: standalone, forward_bpdu: true, vlan_limit: 1}]
 plan:
   description: How many bridges are changed, by action.
   returned: always
