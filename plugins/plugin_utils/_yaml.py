@@ -170,9 +170,11 @@ class _Builder:
             inside = any(frame.anchor == event.anchor for frame in self.frames)
             what = f"alias *{event.anchor} stands inside what it names" if inside else f"alias *{event.anchor} has no anchor before it"
             self.problems.add(here, what, "Write the value out" if inside else f"Put &{event.anchor} before the value that is meant")
-        if target is not None and target.depth + len(self.frames) > MAX_DEPTH:
-            self._too_deep(here)
-        self._put(target or here, (target or here).size)
+        if target is not None:
+            if target.depth + len(self.frames) > MAX_DEPTH:
+                self._too_deep(here)
+            self._count(here, target.size - 1)
+        self._put(target or here)
 
     def _open(self, event: t.Any) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
@@ -199,11 +201,14 @@ class _Builder:
         if event.tag is not None and event.tag not in _TAGS and event.tag != "!":
             self.problems.add(value, f"tag {json.dumps(event.tag)} is not allowed", "Write the plain value")
 
-    def _put(self, value: Value, count: int = 1) -> None:
+    def _count(self, at: Value, count: int) -> None:
         self.total += count
         if self.total > MAX_VALUES:
-            self.problems.add(value, f"more than {MAX_VALUES} values once its aliases are expanded", "Use fewer aliases")
+            self.problems.add(at, f"more than {MAX_VALUES} values once its aliases are expanded", "Use fewer aliases")
             raise LabFileError(self.problems.found)
+
+    def _put(self, value: Value) -> None:
+        self._count(value, 1)
         if not self.frames:
             self.roots.append(value)
             return
