@@ -1,0 +1,377 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is up, what is not and why; and which halves of links are taken back."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._plan import make_plan
+from ansible_collections.archetype.lab.plugins.plugin_utils._proof import KINDS
+from ansible_collections.archetype.lab.plugins.plugin_utils._report import failed_links, make_report
+from ansible_collections.archetype.lab.plugins.plugin_utils._table import render_report
+from ansible_collections.archetype.lab.tests.unit.plugin_utils.planning import lab_file, link, observed_after, servers, topology
+
+LOCAL, CROSS = "a:eth1--b:eth1", "a:eth2--c:eth1"
+MADE = topology([link("a:eth1", "b:eth1"), link("a:eth2", "c:eth1"), link("a:eth3", "b:eth3", "c:eth3", segment="lan")])
+PLAN = make_plan(lab_file(MADE, pins={"a": "srv1", "b": "srv1", "c": "srv2"}), servers(2), {})
+SHARED = make_plan(lab_file(MADE, pins={"a": "srv1", "b": "srv1", "c": "srv2"}, overlay_mode="shared"), servers(2), {})
+
+
+def certified(plan, server):
+    frames, ports = [], {}
+    for key, one in plan["links"].items():
+        names = [f"{end['node']}:{end['interface']}" for end in one["endpoints"]]
+        for end, target in zip(one["endpoints"], names, strict=True):
+            if end["server"] == server:
+                ports[target] = {"carrier": True, "error": ""}
+                frames += [{"link": key, "source": source, "target": target, "kinds": list(KINDS)} for source in names if source != target]
+    return {"frames": frames, "leaks": [], "duplicates": [], "relays": [], "ports": ports, "kinds": list(KINDS), "dropped": 0}
+
+
+def good(plan=PLAN):
+    """The results of a run in which nothing went wrong."""
+    return {
+        server: {"converge": {"changed": False, "changes": [], "plan": {}}, "certify": certified(plan, server)} for server in plan["slices"]
+    }
+
+
+def link_of(report, key):
+    return next(one for one in report["links"] if one["key"] == key)
+
+
+def states(report):
+    return {one["key"]: one["state"] for one in report["links"]}, {one["name"]: one["state"] for one in report["nodes"]}
+
+
+def port_of(node, interface, plan=PLAN):
+    return next(one["port"] for one in plan["nodes"][node]["interfaces"] if one["name"] == interface)
+
+
+def error(*objects, msg="it broke", hint="mend it"):
+    return {"type": "ApplyError", "msg": msg, "hint": hint, "objects": list(objects)}
+
+
+def lose(results, key, source, target, *kinds):
+    for result in results.values():
+        for frame in result["certify"]["frames"]:
+            if (frame["link"], frame["source"], frame["target"]) == (key, source, target):
+                frame["kinds"] = [kind for kind in frame["kinds"] if kinds and kind not in kinds]
+
+
+def test_all_is_up_and_ready_when_every_frame_arrived():
+    report = make_report(PLAN, good())
+    assert report["ok"]
+    assert report["summary"]["links"] == {"up": 3, "down": 0, "error": 0, "pending": 0}
+    assert report["summary"]["nodes"] == {"ready": 3, "stopped": 0, "error": 0, "pending": 0}
+    assert report["servers"] == {"srv1": {"state": "ok", "reason": ""}, "srv2": {"state": "ok", "reason": ""}}
+    assert json.loads(json.dumps(report)) == report
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_kind_that_is_missing_in_one_direction_is_an_error_that_says_so(kind):
+    results = good()
+    lose(results, CROSS, "a:eth2", "c:eth1", kind)
+    report = make_report(PLAN, results)
+    assert not report["ok"]
+    assert link_of(report, CROSS)["reason"] == f"no {kind} frames from a:eth2 to c:eth1"
+    assert link_of(report, LOCAL)["state"] == "up"
+
+
+def test_a_dead_link_is_told_once_for_both_directions():
+    results = good()
+    lose(results, CROSS, "a:eth2", "c:eth1")
+    lose(results, CROSS, "c:eth1", "a:eth2")
+    assert link_of(make_report(PLAN, results), CROSS)["reason"] == "no frames between a:eth2 and c:eth1"
+
+
+def test_frames_that_no_server_mentions_did_not_arrive():
+    results = good()
+    for result in results.values():
+        result["certify"]["frames"] = []
+    assert set(states(make_report(PLAN, results))[0].values()) == {"error"}
+
+
+def test_only_the_kinds_that_were_sent_are_required():
+    results = good()
+    for result in results.values():
+        result["certify"]["kinds"] = ["unicast"]
+    lose(results, CROSS, "a:eth2", "c:eth1", *(kind for kind in KINDS if kind != "unicast"))
+    assert make_report(PLAN, results)["ok"]
+
+
+def test_no_carrier_names_the_interface_inside_the_node():
+    results = good()
+    lose(results, CROSS, "a:eth2", "c:eth1")
+    lose(results, CROSS, "c:eth1", "a:eth2")
+    results["srv2"]["certify"]["ports"]["c:eth1"]["carrier"] = False
+    assert link_of(make_report(PLAN, results), CROSS)["reason"] == "no carrier: interface eth1 is down inside node c"
+
+
+def test_frames_that_could_not_be_sent_say_why():
+    results = good()
+    results["srv2"]["certify"]["ports"]["c:eth1"]["error"] = "port ap1 is not on bridge arch-ovs"
+    assert link_of(make_report(PLAN, results), CROSS)["reason"] == "srv2: port ap1 is not on bridge arch-ovs"
+
+
+def test_a_leak_is_an_error_of_the_link_that_lost_it_and_of_the_one_that_got_it():
+    results = good()
+    results["srv1"]["certify"]["leaks"] = [{"link": CROSS, "source": "c:eth1", "kind": "stp", "seen_on": "b:eth1"}]
+    report = make_report(PLAN, results)
+    assert link_of(report, CROSS)["reason"] == f"stp frames of c:eth1 leaked into link {LOCAL} (b:eth1)"
+    assert link_of(report, LOCAL)["reason"] == f"frames of link {CROSS} leaked into it at b:eth1"
+    assert link_of(report, "segment:lan")["state"] == "up"
+
+
+def test_a_duplicate_is_an_error():
+    results = good()
+    results["srv1"]["certify"]["duplicates"] = [
+        {"link": "segment:lan", "source": "c:eth3", "target": "b:eth3", "kind": "broadcast", "count": 3}
+    ]
+    reason = link_of(make_report(PLAN, results), "segment:lan")["reason"]
+    assert reason == "broadcast frames of c:eth3 arrive 3 times at b:eth3"
+
+
+def test_what_a_node_that_is_a_switch_sends_on_is_not_the_fault_of_a_wire():
+    results = good()
+    results["srv1"]["certify"]["relays"] = [{"link": LOCAL, "source": "b:eth1", "kind": "broadcast", "seen_on": "a:eth2"}]
+    results["srv2"]["certify"]["leaks"] = [{"link": LOCAL, "source": "b:eth1", "kind": "broadcast", "seen_on": "c:eth1"}]
+    assert make_report(PLAN, results)["ok"]
+    results["srv2"]["certify"]["leaks"][0]["kind"] = "stp"
+    assert not make_report(PLAN, results)["ok"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        port_of("a", "eth2"), PLAN["links"][CROSS]["tunnels"]["srv1"], CROSS, "a:eth2",
+    ],
+    ids=["port", "tunnel", "link", "endpoint"],
+)  # fmt: skip
+def test_an_error_on_an_object_of_a_link_is_an_error_of_that_link_only(name):
+    results = good()
+    results["srv1"]["converge"]["errors"] = [error(name)]
+    links, nodes = states(make_report(PLAN, results))
+    assert links == {LOCAL: "up", CROSS: "error", "segment:lan": "up"}
+    assert set(nodes.values()) == {"ready"}
+    assert link_of(make_report(PLAN, results), CROSS)["reason"] == "srv1: it broke; mend it"
+
+
+def test_an_error_of_a_sandbox_is_one_of_the_node_and_its_links_one_of_a_container_of_the_node_alone():
+    results = good()
+    results["srv2"]["converge"]["errors"] = [error(PLAN["nodes"]["c"]["sandbox"])]
+    links, nodes = states(make_report(PLAN, results))
+    assert links == {LOCAL: "up", CROSS: "error", "segment:lan": "error"}
+    assert nodes == {"a": "ready", "b": "ready", "c": "error"}
+    results["srv2"]["converge"]["errors"] = [error(PLAN["nodes"]["c"]["container"], msg="exec failed")]
+    links, nodes = states(make_report(PLAN, results))
+    assert set(links.values()) == {"up"}
+    assert nodes["c"] == "error"
+
+
+def test_no_error_is_swallowed():
+    results = good()
+    results["srv1"]["converge"]["errors"] = [error("something-else")]
+    report = make_report(PLAN, results)
+    assert report["servers"]["srv1"] == {"state": "error", "reason": "it broke; mend it"}
+    assert not report["ok"]
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"unreachable": "timed out"}, "server srv2 is unreachable: timed out"),
+        ({"converge": {"unreachable": True, "msg": "timed out"}}, "server srv2 is unreachable: timed out"),
+        ({"converge": {"failed": True, "msg": "locked by X"}}, "srv2: locked by X"),
+        ({"converge": {"failed": False, "msg": "locked by X", "errors": [error("lock", msg="locked by X", hint="")]}}, "srv2: locked by X"),
+    ],
+    ids=["unreachable", "as Ansible says it", "stopped", "stopped, and failed_when is false"],
+)
+def test_a_server_that_failed_as_a_whole_is_the_reason_for_all_of_its_links_and_nodes(result, said):
+    results = good()
+    results["srv2"] = result
+    report = make_report(PLAN, results)
+    assert states(report) == ({LOCAL: "up", CROSS: "error", "segment:lan": "error"}, {"a": "ready", "b": "ready", "c": "error"})
+    assert link_of(report, CROSS)["reason"] == said
+    assert report["servers"]["srv2"]["state"] != "ok"
+
+
+def test_a_certification_that_failed_proves_nothing():
+    results = good()
+    results["srv2"]["certify"] = {"failed": False, "msg": "no  such\nsocket"}
+    report = make_report(PLAN, results)
+    assert link_of(report, CROSS)["reason"] == "srv2 was not certified: no such socket"
+    assert report["servers"]["srv2"]["reason"] == "certification failed: no such socket"
+    del results["srv2"]["certify"]
+    assert link_of(make_report(PLAN, results), CROSS)["reason"] == "srv2 was not certified: no result"
+
+
+def test_nothing_done_is_pending():
+    report = make_report(PLAN, {})
+    assert states(report) == (dict.fromkeys(PLAN["links"], "pending"), dict.fromkeys(PLAN["nodes"], "pending"))
+    assert report["ok"]
+
+
+def test_converged_and_not_certified_is_not_up():
+    results = good()
+    for result in results.values():
+        del result["certify"]
+    report = make_report(PLAN, results)
+    assert {one["state"] for one in report["links"]} == {"pending"}
+    assert {one["reason"] for one in report["links"]} == {"not certified"}
+
+
+def predicted_changes(*changes):
+    return {"changed": True, "changes": list(changes)}
+
+
+def test_check_mode_says_what_would_change():
+    results = {
+        "srv1": {
+            "converge": predicted_changes(
+                {"action": "create", "kind": "container", "name": PLAN["nodes"]["a"]["container"], "label": "a"},
+                {"action": "create", "kind": "port", "name": port_of("a", "eth2"), "label": "a:eth2"},
+                {"action": "create", "kind": "tunnel", "name": PLAN["links"][CROSS]["tunnels"]["srv1"], "label": CROSS},
+            )
+        },
+        "srv2": {"converge": predicted_changes()},
+    }
+    report = make_report(PLAN, results, predicted=True)
+    assert set(states(report)[0].values()) == {"pending"}
+    assert states(report)[1] == {"a": "pending", "b": "ready", "c": "ready"}
+    assert next(one for one in report["nodes"] if one["name"] == "a")["reason"] == "container would be created"
+    assert report["ok"]
+
+
+def test_a_difference_that_is_still_there_is_an_error_however_well_frames_pass():
+    results = good()
+    change = {
+        "action": "update",
+        "kind": "port",
+        "name": port_of("a", "eth2"),
+        "label": "a:eth2",
+        "fields": {"tag": {"have": 118, "want": 112}},
+    }
+    results["srv1"]["converge"] = predicted_changes(change)
+    report = make_report(PLAN, results, predicted=True)
+    assert link_of(report, CROSS)["reason"] == f"srv1: port {port_of('a', 'eth2')}: tag 118 instead of 112"
+    assert link_of(report, LOCAL)["state"] == "up"
+    assert make_report(PLAN, results)["ok"], "a run that made this change has nothing left to do"
+
+
+def test_the_links_of_a_stopped_node_are_down():
+    results = good()
+    results["srv2"]["converge"] = predicted_changes(
+        {"action": "start", "kind": "container", "name": PLAN["nodes"]["c"]["container"], "label": "c"}
+    )
+    report = make_report(PLAN, results, predicted=True)
+    assert states(report) == ({LOCAL: "up", CROSS: "down", "segment:lan": "down"}, {"a": "ready", "b": "ready", "c": "stopped"})
+    assert link_of(report, CROSS)["reason"] == "node c is stopped"
+
+
+def test_observation_alone_tells_drift_and_stopped_nodes():
+    results = {server: {"info": state} for server, state in observed_after(PLAN).items()}
+    assert set(states(make_report(PLAN, results))[0].values()) == {"pending"}
+    assert set(states(make_report(PLAN, results))[1].values()) == {"ready"}
+    broken = copy.deepcopy(results)
+    broken["srv1"]["info"]["ports"] = [one for one in broken["srv1"]["info"]["ports"] if one["name"] != port_of("a", "eth1")]
+    broken["srv2"]["info"]["tunnels"][0]["vni"] = 5
+    broken["srv2"]["info"]["containers"][0]["status"] = "exited"
+    report = make_report(PLAN, broken)
+    assert link_of(report, LOCAL)["reason"] == f"srv1: port {port_of('a', 'eth1')} is missing"
+    assert states(report)[1]["c"] == "stopped"
+    assert link_of(report, CROSS)["state"] == "down"
+
+
+@pytest.mark.parametrize(("ends", "reason"), [(["a:eth1"], "only one endpoint"), ([], "no endpoint")])
+def test_a_segment_with_nothing_to_prove_is_down(ends, reason):
+    plan = make_plan(lab_file(topology([link(*ends, segment="lan"), link("a:eth2", "b:eth2")])), servers(1), {})
+    report = make_report(plan, good(plan))
+    assert (link_of(report, "segment:lan")["state"], link_of(report, "segment:lan")["reason"]) == ("down", reason)
+    assert report["ok"]
+
+
+# taking back
+
+
+def fresh(*names):
+    return {"changed": True, "changes": [{"action": "create", "kind": "port", "name": name, "label": ""} for name in names]}
+
+
+def test_nothing_is_taken_back_when_nothing_failed():
+    assert failed_links(PLAN, good()) == {"srv1": [], "srv2": []}
+
+
+def test_the_other_half_of_a_failed_link_is_taken_back():
+    results = good()
+    results["srv2"]["converge"]["errors"] = [error(port_of("c", "eth1"))]
+    assert failed_links(PLAN, results) == {"srv1": [CROSS], "srv2": []}
+    results["srv1"]["converge"]["errors"] = [error(port_of("a", "eth2"))]
+    assert failed_links(PLAN, results) == {"srv1": [], "srv2": []}
+
+
+def test_an_error_on_a_local_link_takes_nothing_back():
+    results = good()
+    results["srv1"]["converge"]["errors"] = [error(port_of("a", "eth1"))]
+    assert failed_links(PLAN, results) == {"srv1": [], "srv2": []}
+
+
+@pytest.mark.parametrize("down", [{"unreachable": "timed out"}, {"converge": {"msg": "locked by X"}}])
+def test_of_a_server_that_failed_as_a_whole_only_new_halves_are_taken_back(down):
+    results = {**good(), "srv2": down}
+    assert failed_links(PLAN, results) == {"srv1": [], "srv2": []}
+    results["srv1"]["converge"] = fresh(port_of("a", "eth2"))
+    assert failed_links(PLAN, results) == {"srv1": [CROSS], "srv2": []}
+
+
+def test_an_error_of_a_shared_tunnel_takes_back_all_of_its_links():
+    results = good(SHARED)
+    results["srv2"]["converge"]["errors"] = [error(SHARED["links"][CROSS]["tunnels"]["srv2"])]
+    assert failed_links(SHARED, results) == {"srv1": [CROSS, "segment:lan"], "srv2": []}
+
+
+# text
+
+
+def test_table_is_aligned_and_fits():
+    results = good()
+    lose(results, CROSS, "a:eth2", "c:eth1", "lldp", "stp", "lacp")
+    results["srv1"]["certify"]["leaks"] = [{"link": CROSS, "source": "c:eth1", "kind": "stp", "seen_on": "b:eth1"}]
+    plan = {**PLAN, "notes": ["an MTU was lowered"]}
+    for width in (100, 120, 140):
+        text = render_report(make_report(plan, results), width)
+        lines = text.splitlines()
+        assert all(len(line) <= width for line in lines)
+        assert all(line == line.rstrip() for line in lines)
+        column = lines[0].index("STATE")
+        assert [line[column:].split()[0] for line in lines if line.startswith(("a:eth", "segment:"))] == ["error", "error", "up"]
+        assert "docker exec -it clab-x-a sh" in text
+        assert "note: an MTU was lowered" in text
+        assert lines[-1] == "lab x: 3 links (1 up, 2 error), 3 nodes (3 ready); not ok"
+
+
+def test_table_of_a_good_lab_has_no_column_for_reasons():
+    text = render_report(make_report(PLAN, good()))
+    assert "REASON" not in text
+    assert text.splitlines()[-1] == "lab x: 3 links (3 up), 3 nodes (3 ready)"
+
+
+def test_table_of_an_empty_lab_is_its_summary():
+    plan = make_plan(lab_file(topology([])), servers(1), {})
+    assert render_report(make_report(plan, {})) == "lab x: 0 links, 0 nodes\n"
+
+
+def test_filters_take_what_templates_hand_to_them(tmp_path):
+    templar = Templar(loader=None, variables={"plan": PLAN, "results": good()})
+    report = templar.template(trust_as_template("{{ plan | archetype.lab.report(results) }}"))
+    assert json.loads(json.dumps(report)) == make_report(PLAN, good())
+    table = templar.template(trust_as_template("{{ plan | archetype.lab.report(results) | archetype.lab.report_table(100) }}"))
+    assert table.rstrip("\n") == render_report(make_report(PLAN, good()), 100).rstrip("\n")
+    assert templar.template(trust_as_template("{{ plan | archetype.lab.take_back(results) }}")) == failed_links(PLAN, good())
+    assert templar.template(trust_as_template("{{ plan | archetype.lab.lock }}")).startswith("# Written by archetype.lab")
