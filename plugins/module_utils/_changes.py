@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 Action = t.Literal["create", "update", "recreate", "delete", "start", "restart", "stop", "run"]
 
+_EMPTY: tuple[t.Any, ...] = (None, "", [], {}, ())
 _SIGNS: dict[str, str] = {"create": "+", "delete": "-"}
 
 
@@ -54,14 +55,19 @@ class Change:
             words += f" ({self.label})"
         if self.action not in ("create", "delete", "update"):
             words += f" {self.action}"
-        details = [f"{name} {_shown(have)} -> {_shown(want)}" for name, (have, want) in self.fields.items()]
+        details = [
+            self._detail(name, have, want) for name, (have, want) in self.fields.items() if self.action != "create" or want not in _EMPTY
+        ]
         if self.reason:
             details.append(self.reason)
         return f"{words}: {', '.join(details)}" if details else words
 
+    def _detail(self, name: str, have: t.Any, want: t.Any) -> str:
+        return f"{name} {_shown(want)}" if self.action == "create" and have is None else f"{name} {_shown(have)} -> {_shown(want)}"
+
 
 def _shown(value: t.Any) -> str:
-    if value is None or value in ("", [], (), {}):
+    if value in _EMPTY:
         return "(none)"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(str(one) for one in value) + "]"

@@ -12,6 +12,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._changes import Chan
     ("change", "line"),
     [
         (Change("create", "port", "ap1", "r1:eth1"), "+ port ap1 (r1:eth1)"),
+        (Change("create", "tunnel", "at1", fields={"vni": (None, 7), "trunks": (None, [])}), "+ tunnel at1: vni 7"),
         (Change("delete", "tunnel", "at1"), "- tunnel at1"),
         (Change("update", "port", "ap1", "r1:eth1", {"tag": (112, 118)}), "~ port ap1 (r1:eth1): tag 112 -> 118"),
         (Change("recreate", "container", "c1", "r1", {"env": (None, ["A"])}), "~ container c1 (r1) recreate: env (none) -> [A]"),
