@@ -14,32 +14,35 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 _LINK_WIDTH = 44
 _REASON_WIDTH = 24
+_MOST_TAGS = 3
 _GAP = "  "
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+"""Stands for the spaces of a command while lines are wrapped, so that it can be copied whole."""
 
 
 def render_report(report: Json, width: int = 120) -> str:
     """Links, nodes, what servers and notes there are to tell of, and a line that sums up."""
     parts = [
         _table(("LINK", "STATE", "SERVERS: TAG", "VNI", "MTU", "REASON"), [_link_row(one) for one in report["links"]], width),
-        _table(("NODE", "KIND", "SERVER", "STATE", "SHELL"), [_node_row(one) for one in report["nodes"]], width),
-        _reasons({f"node {one['name']}": one["reason"] for one in report["nodes"] if one["reason"]}, width),
+        _table(("NODE", "KIND", "SERVER", "STATE", "SHELL OR REASON"), [_node_row(one) for one in report["nodes"]], width),
         _reasons(
             {f"server {name}": one["reason"] or one["state"] for name, one in report["servers"].items() if one["state"] != "ok"}, width
         ),
         "\n".join(line for note in report["notes"] for line in _wrapped(f"note: {note}", width)),
         _summary(report),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(part for part in parts if part).replace(_UNBROKEN, " ") + "\n"
 
 
 def _link_row(link: Json) -> tuple[str, ...]:
-    tags = ", ".join(f"{server}: {tag}" for server, tag in sorted(link["tags"].items()))
+    tags = [f"{server}: {tag}" for server, tag in sorted(link["tags"].items())]
+    tags[_MOST_TAGS:] = [f"{len(tags) - _MOST_TAGS} more"] if len(tags) > _MOST_TAGS else []
     vni = "" if link["vni"] is None else str(link["vni"])
-    return _shortened(link["key"], _LINK_WIDTH), link["state"], tags, vni, str(link["mtu"]), link["reason"]
+    return _shortened(link["key"], _LINK_WIDTH), link["state"], ", ".join(tags), vni, str(link["mtu"]), link["reason"]
 
 
 def _node_row(node: Json) -> tuple[str, ...]:
-    return node["name"], node["kind"], node["server"], node["state"], node["shell"] if node["state"] == "ready" else ""
+    return node["name"], node["kind"], node["server"], node["state"], node["reason"] or node["shell"].replace(" ", _UNBROKEN)
 
 
 def _summary(report: Json) -> str:
@@ -59,11 +62,10 @@ def _table(titles: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], width: in
     lines = [[titles[place] for place in used], *([row[place] for place in used] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(used) - 1)]
     indent = sum(widths) + len(_GAP) * len(widths)
-    wraps = titles[used[-1]] == "REASON"
     text = []
     for line in lines:
         first = "".join(cell.ljust(size) + _GAP for cell, size in zip(line, widths, strict=False))
-        last = _wrapped(line[-1], max(width - indent, _REASON_WIDTH), "") if wraps else [line[-1]]
+        last = _wrapped(line[-1], max(width - indent, _REASON_WIDTH), "")
         text.append((first + last[0]).rstrip())
         text += [" " * indent + more for more in last[1:]]
     return "\n".join(text)

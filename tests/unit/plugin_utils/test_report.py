@@ -358,8 +358,17 @@ def test_table_is_aligned_and_fits():
 
 def test_table_of_a_good_lab_has_no_column_for_reasons():
     text = render_report(make_report(PLAN, good()))
-    assert "REASON" not in text
+    assert text.splitlines()[0].split() == ["LINK", "STATE", "SERVERS:", "TAG", "VNI", "MTU"]
     assert text.splitlines()[-1] == "lab x: 3 links (3 up), 3 nodes (3 ready)"
+
+
+def test_a_segment_over_many_servers_does_not_burst_the_table():
+    made = topology([link(*(f"n{number}:eth1" for number in range(1, 10)), segment="lan")])
+    plan = make_plan(lab_file(made, pins={f"n{number}": f"srv{number}" for number in range(1, 10)}), servers(9), {})
+    line = render_report(make_report(plan, {})).splitlines()[1]
+    assert len(line) <= 120
+    assert "srv3: " in line
+    assert ", 6 more" in line
 
 
 def test_table_of_an_empty_lab_is_its_summary():
