@@ -136,10 +136,18 @@ def daemon(name: str) -> Daemon:
     return DAEMONS[name]
 
 
+def _is_session(pid: int) -> bool:
+    """sshd tells by its title what a process is; a session whose listener was killed has no parent to tell it by."""
+    with contextlib.suppress(OSError):
+        title = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        return title.startswith("sshd: ") and "[listener]" not in title
+    return True
+
+
 def pids(place: Place, name: str) -> list[int]:
     """The daemon itself; not its children, such as ssh sessions, which outlive it as on every server."""
     program = daemon(name).program
-    ours = [pid for pid in cgroups.pids(*place.group, name) if cgroups.comm(pid) == program]
+    ours = [pid for pid in cgroups.pids(*place.group, name) if cgroups.comm(pid) == program and not _is_session(pid)]
     return [pid for pid in ours if cgroups.parent(pid) not in ours]
 
 

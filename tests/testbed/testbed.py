@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.testbed import cgroups, daemons, paths, shell, underlay
 from tests.testbed.inventory import document
 from tests.testbed.paths import Config, TestbedError
@@ -166,11 +168,8 @@ class Testbed:
                 changed = True
         (directory / "cp").mkdir(exist_ok=True, mode=0o700)
         text = _sshd_config(directory)
-        path = directory / "sshd_config"
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-            changed = True
-        return changed
+        inventory = yaml.safe_dump(document(config), sort_keys=False, width=1000)
+        return any([changed, _write(directory / "sshd_config", text), _write(directory / "inventory.yml", inventory)])
 
     def down(self) -> bool:
         """Remove everything, whatever state it is in. Returns whether there was anything."""
@@ -221,8 +220,19 @@ class Testbed:
             stdin=subprocess.DEVNULL,
         )
 
+    @property
+    def inventory_file(self) -> Path:
+        return self.config.directory / "inventory.yml"
+
     def inventory(self) -> dict[str, Any]:
         return document(self.config)
+
+
+def _write(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text() == text:
+        return False
+    path.write_text(text)
+    return True
 
 
 def _sshd_config(directory: Path) -> str:
