@@ -5,7 +5,7 @@
 # PRIVATE to the collection, can break at any time
 """The frames that prove a wire, and how they are told apart.
 
-Each frame says which run, link and source it belongs to, in 34 bytes, so that the smallest fits a 60 byte Ethernet frame with
+Each frame says which run, link and source it belongs to, in 35 bytes, so that the smallest fits a 60 byte Ethernet frame with
 two tags; the names of link and source follow, so that a stray frame can be named on a server that does not know its link. Its
 destination is the one of the protocol that is tested, its innermost EtherType always a local experimental one: a running
 device must never see a valid protocol message that its neighbour did not send.
@@ -38,7 +38,7 @@ LARGEST_MTU = 65000
 _MAGIC = b"AL"
 _VERSION = 1
 _BROADCAST = b"\xff" * 6
-_HEADER = struct.Struct("!2sBB8s8s8sHI")
+_HEADER = struct.Struct("!2sBBB8s8s8sHI")
 _CHECKSUM = struct.Struct("!I")
 SMALLEST_MTU = _HEADER.size + 8
 
@@ -75,7 +75,8 @@ _BY_NUMBER = {kind.number: kind for kind in _ALL}
 class Probe(t.NamedTuple):
     """What a received frame says. run, link, source: digests (see below). names: (link key, source), empty where there was no room.
 
-    as_sent: the tags are those that the kind is sent with; anything else means that the frame was changed on its way.
+    round: frames are sent anew in each, so that one that was lost is not missed. as_sent: the tags are those that the kind is sent
+    with; anything else means that the frame was changed on its way.
     """
 
     run: bytes
@@ -83,16 +84,18 @@ class Probe(t.NamedTuple):
     source: bytes
     kind: str
     destination: bytes
+    round: int
     as_sent: bool
     names: tuple[str, str]
 
 
 class Outgoing(t.NamedTuple):
-    """A frame that is to enter the bridge at a local endpoint."""
+    """A frame that is to enter the bridge at a local endpoint. crosses: its link has endpoints on other servers."""
 
     endpoint: Endpoint
     kind: str
     frame: bytes
+    crosses: bool
 
 
 def digest(*parts: str) -> bytes:
@@ -100,8 +103,15 @@ def digest(*parts: str) -> bytes:
     return blake2b("\0".join(parts).encode(), digest_size=8).digest()
 
 
-def run_digest(lab: str, token: str) -> bytes:
-    return digest("run", lab, token)
+class RunId(t.NamedTuple):
+    """A run of a lab's certification; frames of any other run are none of its business."""
+
+    lab: str
+    token: str
+
+
+def run_digest(run: RunId) -> bytes:
+    return digest("run", run.lab, run.token)
 
 
 def probe_mac(lab: str, endpoint: str) -> bytes:
@@ -109,21 +119,21 @@ def probe_mac(lab: str, endpoint: str) -> bytes:
     return b"\x0e" + digest("mac", lab, endpoint)[:5]
 
 
-def build(lab: str, token: str, link: Link, source: str, kind: Kind, target: str = "") -> bytes:
-    """The frame of this kind from an endpoint (target: the far endpoint, of a unicast frame)."""
+def build(run: RunId, link: Link, source: str, kind: Kind, target: str = "", *, number: int = 1) -> bytes:
+    """The frame of this kind from an endpoint (target: the far endpoint, of a unicast frame) in the round of this number."""
     if not SMALLEST_MTU <= link.mtu <= LARGEST_MTU:
         raise LabError(
             f"link {link.key}: an MTU of {link.mtu} cannot be certified",
             hint=f"set an MTU from {SMALLEST_MTU} to {LARGEST_MTU}",
             objects=(link.key,),
         )
-    head = (kind.destination or probe_mac(lab, target)) + probe_mac(lab, source)
+    head = (kind.destination or probe_mac(run.lab, target)) + probe_mac(run.lab, source)
     head += b"".join(struct.pack("!HH", tag_type, vlan) for tag_type, vlan in kind.tags) + struct.pack("!H", ETHERTYPE)
     names = f"\0{link.key}\0{source}\0".encode()
     largest = link.mtu + 14 + 4 * len(kind.tags) - len(head) - _HEADER.size
     body = names if len(names) <= largest else b""
     body = body.ljust(largest if kind.full else MINIMUM - len(head) - _HEADER.size, b"\xa5")
-    fields = (_MAGIC, _VERSION, kind.number, run_digest(lab, token), digest(link.key), digest(source), len(body))
+    fields = (_MAGIC, _VERSION, kind.number, number, run_digest(run), digest(link.key), digest(source), len(body))
     checksum = zlib.crc32(_HEADER.pack(*fields, 0) + body)
     return head + _HEADER.pack(*fields, checksum) + body
 
@@ -138,7 +148,7 @@ def parse(frame: bytes) -> Probe | None:
     start = at + 2
     if _word(frame, at) != ETHERTYPE or len(frame) < start + _HEADER.size:
         return None
-    magic, version, number, run, link, source, length, checksum = _HEADER.unpack_from(frame, start)
+    magic, version, number, sending, run, link, source, length, checksum = _HEADER.unpack_from(frame, start)
     kind = _BY_NUMBER.get(number)
     body = frame[start + _HEADER.size : start + _HEADER.size + length]
     if (magic, version) != (_MAGIC, _VERSION) or kind is None or len(body) != length:
@@ -146,7 +156,7 @@ def parse(frame: bytes) -> Probe | None:
     whole = frame[start : start + _HEADER.size - _CHECKSUM.size] + bytes(_CHECKSUM.size) + body
     if zlib.crc32(whole) != checksum:
         return None
-    return Probe(run, link, source, kind.name, frame[:6], tuple(tags) == kind.tags, _names(body))
+    return Probe(run, link, source, kind.name, frame[:6], sending, tuple(tags) == kind.tags, _names(body))
 
 
 def _word(frame: bytes, at: int) -> int:
@@ -160,16 +170,14 @@ def _names(body: bytes) -> tuple[str, str]:
     return (parts[1].decode(errors="replace"), parts[2].decode(errors="replace"))
 
 
-def outgoing(lab: str, token: str, links: t.Sequence[Link], server: str) -> t.Iterator[Outgoing]:
+def outgoing(run: RunId, links: t.Sequence[Link], server: str, *, number: int = 1) -> t.Iterator[Outgoing]:
     """All frames that the endpoints of this server send, kind by kind, so that frames of one link are far apart."""
     for kind in _ALL:
         for link in links:
+            crosses = any(end.server != server for end in link.endpoints)
             for end in link.endpoints:
                 if end.server != server:
                     continue
-                if kind.destination is not None:
-                    yield Outgoing(end, kind.name, build(lab, token, link, end.name, kind))
-                    continue
-                for far in link.endpoints:
-                    if far.name != end.name:
-                        yield Outgoing(end, kind.name, build(lab, token, link, end.name, kind, far.name))
+                targets = [far.name for far in link.endpoints if far.name != end.name]
+                for target in targets if kind.destination is None else targets[:1]:
+                    yield Outgoing(end, kind.name, build(run, link, end.name, kind, target, number=number), crosses)

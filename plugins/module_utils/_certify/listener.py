@@ -135,15 +135,15 @@ class Listener:
         return self.result()
 
 
-def control_path(lab: str, token: str) -> str:
+def control_path(run: frames.RunId) -> str:
     """Where the listener of a run is reached. The digest tells runs apart; the name is for people."""
-    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in lab[:32])
-    return f"{RUN_DIR}/certify-{name}-{frames.run_digest(lab, token).hex()}.sock"
+    name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in run.lab[:32])
+    return f"{RUN_DIR}/certify-{name}-{frames.run_digest(run).hex()}.sock"
 
 
-def ask(lab: str, token: str, request: t.Mapping[str, t.Any], *, timeout: float) -> dict[str, t.Any]:
+def ask(run: frames.RunId, request: t.Mapping[str, t.Any], *, timeout: float) -> dict[str, t.Any]:
     """Ask the listener of a run. Raises ReadError when it is not there."""
-    path = control_path(lab, token)
+    path = control_path(run)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
         sock.settimeout(timeout)
         try:
@@ -151,9 +151,9 @@ def ask(lab: str, token: str, request: t.Mapping[str, t.Any], *, timeout: float)
             sock.sendall(json.dumps(request).encode() + b"\n")
             data = b"".join(iter(lambda: sock.recv(1 << 16), b""))
         except OSError as error:
-            raise _gone(lab, f"{path}: {error.strerror or error}") from error
+            raise _gone(run.lab, f"{path}: {error.strerror or error}") from error
     if not data:
-        raise _gone(lab, f"{path}: it ended without an answer")
+        raise _gone(run.lab, f"{path}: it ended without an answer")
     answer: dict[str, t.Any] = json.loads(data)
     return answer
 
@@ -170,12 +170,12 @@ def start(tally: Tally, lifetime: float) -> None:
     """Listen, and leave the counting to a child that ends with C(collect) or after its lifetime (seconds)."""
     Path(RUN_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep()
-    path = control_path(tally.lab, tally.token)
+    path = control_path(tally.run)
     if os.path.exists(path):
         raise LabError(
-            f"a certification of lab {tally.lab} with this token is already under way",
+            f"a certification of lab {tally.run.lab} with this token is already under way",
             hint="give each run a token of its own",
-            objects=(tally.lab,),
+            objects=(tally.run.lab,),
         )
     with open_socket() as sock, _control_socket(path) as control:
         child = Child(Listener(sock, tally), control, path, time.monotonic() + lifetime)

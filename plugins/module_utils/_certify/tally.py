@@ -35,12 +35,11 @@ class Sent(t.NamedTuple):
 class Tally:
     """Counts of frames by device. links: those with an endpoint here (and any others whose names are to be known)."""
 
-    lab: str
-    token: str
+    run: frames.RunId
     server: str
     links: t.Sequence[Link]
     damaged: int = 0
-    _seen: Counter[tuple[Sent, str]] = field(default_factory=Counter)
+    _seen: Counter[tuple[Sent, str, int]] = field(default_factory=Counter)
     _relays: set[tuple[Sent, str]] = field(default_factory=set)
     _strays: set[tuple[Sent, str]] = field(default_factory=set)
     _ports: dict[str, tuple[Link, Endpoint]] = field(default_factory=dict)
@@ -50,12 +49,12 @@ class Tally:
     _missing: set[tuple[Sent, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._run = frames.run_digest(self.lab, self.token)
+        self._digest = frames.run_digest(self.run)
         for link in self.links:
             self._links[frames.digest(link.key)] = link.key
             for end in link.endpoints:
                 self._names[frames.digest(end.name)] = end.name
-                self._macs[frames.probe_mac(self.lab, end.name)] = end.name
+                self._macs[frames.probe_mac(self.run.lab, end.name)] = end.name
                 if end.server == self.server:
                     self._ports[end.port] = (link, end)
         self._missing = set(self._expected())
@@ -77,7 +76,7 @@ class Tally:
     def add(self, frame: bytes, device: str, *, outgoing: bool) -> bool:
         """Count a frame that was seen on a device; whether it is one of this run."""
         probe = frames.parse(frame)
-        if probe is None or probe.run != self._run:
+        if probe is None or probe.run != self._digest:
             return False
         link = self._links.get(probe.link) or probe.names[0] or f"unknown link {probe.link.hex()}"
         source = self._names.get(probe.source) or probe.names[1] or f"unknown endpoint {probe.source.hex()}"
@@ -91,24 +90,28 @@ class Tally:
         elif not probe.as_sent and self._ports[device][0].key == link:
             self.damaged += 1
         else:
-            self._seen[(sent, device)] += 1
+            self._seen[(sent, device, probe.round)] += 1
             self._missing.discard((sent, device))
         return True
 
     def result(self) -> dict[str, t.Any]:
         """frames, leaks, duplicates, relays and strays, as plain lists that are sorted."""
         injected = {(sent, self._ports[device][0].key) for sent, device in self._relays}
+        most: dict[tuple[Sent, str], int] = {}
+        for (sent, device, _round), count in self._seen.items():
+            most[(sent, device)] = max(count, most.get((sent, device), 0))
         leaks, duplicates = [], []
-        for (sent, device), count in sorted(self._seen.items()):
+        for (sent, device), count in sorted(most.items()):
             link, end = self._ports[device]
+            if (sent, link.key) in injected:
+                continue
             if link.key != sent.link:
-                if (sent, link.key) not in injected:
-                    leaks.append({"link": sent.link, "source": sent.source, "kind": sent.kind, "seen_on": end.name})
-            elif count > 1 and (sent, link.key) not in injected:
+                leaks.append({"link": sent.link, "source": sent.source, "kind": sent.kind, "seen_on": end.name})
+            elif count > 1:
                 fields = {"link": sent.link, "source": sent.source, "target": end.name}
                 duplicates.append({**fields, "kind": sent.kind, "count": count})
         return {
-            "frames": self._frames(),
+            "frames": self._frames(most),
             "kinds": list(frames.KINDS),
             "leaks": leaks,
             "duplicates": duplicates,
@@ -117,7 +120,7 @@ class Tally:
             "damaged": self.damaged,
         }
 
-    def _frames(self) -> list[dict[str, t.Any]]:
+    def _frames(self, seen: t.Collection[tuple[Sent, str]]) -> list[dict[str, t.Any]]:
         found = []
         for link, end in sorted(self._ports.values(), key=lambda one: (one[0].key, one[1].name)):
             for far in link.endpoints:
@@ -125,7 +128,7 @@ class Tally:
                     kinds = [
                         kind.name
                         for kind in frames.KINDS.values()
-                        if self._seen[(Sent(link.key, far.name, kind.name, "" if kind.destination else end.name), end.port)]
+                        if (Sent(link.key, far.name, kind.name, "" if kind.destination else end.name), end.port) in seen
                     ]
                     found.append({"link": link.key, "source": far.name, "target": end.name, "kinds": kinds})
         return found
