@@ -13,7 +13,7 @@ makes them read again; a run with nothing to do reads once.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _containers, _lock, _ports, _state, _tunnels
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import TunnelsPlan
 
 _T = t.TypeVar("_T")
+_LAYERS = ("bridge", "containers", "ports", "tunnels", "state")
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,16 @@ class Run:
 
 @dataclass
 class _Outcome:
-    """What has happened so far: one list of changes, one of errors, over all layers."""
+    """What has happened so far, over all layers. Changes are told in one order, whatever order they were made in."""
 
-    changes: list[Change] = field(default_factory=list)
+    layers: dict[str, t.Sequence[Change]] = field(default_factory=dict)
     errors: list[LabError] = field(default_factory=list)
     result: dict[str, t.Any] = field(default_factory=dict)
 
     def finish(self, run: Run) -> dict[str, t.Any]:
         """The result of the module. Raises PartialResult when something failed."""
-        found = {**result_of(self.changes, diff=run.diff), "predicted": run.check, **self.result}
+        changes = [change for layer in _LAYERS for change in self.layers.get(layer, ())]
+        found = {**result_of(changes, diff=run.diff), "predicted": run.check, **self.result}
         if self.errors:
             raise PartialResult(self.errors, found)
         return found
@@ -71,9 +73,13 @@ class _Stages:
     ports: tuple[PortsHave, PortsPlan]
     tunnels: tuple[TunnelsHave, TunnelsPlan]
 
-    @property
-    def changes(self) -> list[Change]:
-        return [*self.bridge.changes, *self.containers.changes, *self.ports[1].changes, *self.tunnels[1].changes]
+    def changes(self) -> dict[str, t.Sequence[Change]]:
+        return {
+            "bridge": self.bridge.changes,
+            "containers": self.containers.changes,
+            "ports": self.ports[1].changes,
+            "tunnels": self.tunnels[1].changes,
+        }
 
 
 class _Converger:
@@ -103,7 +109,8 @@ class _Converger:
 
         bridge = attempt(lambda: _bridge.plan([self.declared.bridge], _bridge.read(self.server)))
         containers = attempt(self._plan_containers)
-        ports = attempt(self._plan_ports)
+        fresh = containers.fresh_sandboxes if containers else frozenset()
+        ports = attempt(lambda: self._plan_ports(fresh))
         tunnels = attempt(self._plan_tunnels)
         raise_all(list(dict.fromkeys(errors)))
         if bridge is None or containers is None or ports is None or tunnels is None:
@@ -114,8 +121,14 @@ class _Converger:
         have = _containers.read(self.server, self.lab, self.declared.containers)
         return _containers.plan(self.declared.containers, have, lab=self.lab, prune=True)
 
-    def _plan_ports(self) -> tuple[PortsHave, PortsPlan]:
+    def _plan_ports(self, fresh: t.Collection[str] = ()) -> tuple[PortsHave, PortsPlan]:
+        """fresh: sandboxes that get a new network namespace, with which the devices of their nodes go."""
         have = _ports.read(self.server, self.wanted_ports)
+        if fresh:
+            gone = {port.name for port in self.wanted_ports.ports if port.sandbox in fresh and port.device == "veth"}
+            devices = {name: device for name, device in have.devices.items() if name not in gone}
+            sandboxes = {name: sandbox for name, sandbox in have.sandboxes.items() if name not in fresh}
+            have = replace(have, devices=devices, sandboxes=sandboxes)
         return have, _ports.plan(self.wanted_ports, have)
 
     def _plan_tunnels(self) -> tuple[TunnelsHave, TunnelsPlan]:
@@ -133,7 +146,7 @@ class _Converger:
         self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
         if stages.containers.changes:
             self.outcome.errors += _containers.apply_nodes(self.server, stages.containers)
-            self.outcome.changes += stages.containers.changes
+            self.outcome.layers["containers"] = stages.containers.changes
         self._guard(self._describe_containers)
 
     def _guard(self, step: t.Callable[[], None]) -> None:
@@ -147,19 +160,19 @@ class _Converger:
     def _apply_bridge(self, todo: BridgePlan) -> bool:
         before = len(self.outcome.errors)
         self._guard(lambda: self.outcome.errors.extend(_bridge.apply(self.server, todo)))
-        self.outcome.changes += todo.changes
+        self.outcome.layers["bridge"] = todo.changes
         return len(self.outcome.errors) == before
 
     def _apply_ports(self, have: PortsHave, todo: PortsPlan) -> None:
         result = _ports.apply(self.server, self.wanted_ports, todo, have)
-        self.outcome.changes += result.changes
+        self.outcome.layers["ports"] = result.changes
         self.outcome.errors += result.errors
         self.outcome.result["ports"] = result.objects
 
     def _apply_tunnels(self, have: TunnelsHave, todo: TunnelsPlan) -> None:
         if todo.changes or todo.blocked:
             self.outcome.errors += _tunnels.apply(self.server, todo, have, lab=self.lab, bridge=self.bridge)
-            self.outcome.changes += todo.changes
+            self.outcome.layers["tunnels"] = todo.changes
         self.outcome.result["tunnels"] = [as_dict(tunnel, self.lab, None) for tunnel in todo.want]
 
     def _describe_containers(self) -> None:
@@ -175,7 +188,7 @@ def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
     converger = _Converger(server, declared, run)
     stages = converger.plan()
     if run.check:
-        converger.outcome.changes = stages.changes
+        converger.outcome.layers = stages.changes()
     else:
         converger.apply(stages)
     return converger.outcome.finish(run)
@@ -190,11 +203,11 @@ def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
         ports = _ports.converge(server, Request(lab=lab, absent=True, prune=True), check=run.check)
         tunnels = _tunnels.converge(server, (), lab=lab, state="absent", prune=True, check_mode=run.check)
         containers = _containers.converge(server, lab, (), state="absent", prune=True, check_mode=run.check)
-        for layer in (ports, tunnels, containers):
-            outcome.changes += layer.changes
+        for name, layer in (("ports", ports), ("tunnels", tunnels), ("containers", containers)):
+            outcome.layers[name] = layer.changes
             outcome.errors += layer.errors
         if not outcome.errors:
-            outcome.changes += _state.remove(lab, check=run.check)
+            outcome.layers["state"] = _state.remove(lab, check=run.check)
     finally:
         if not run.check:
             _lock.release(run.token)
