@@ -108,12 +108,14 @@ lab:
       - endpoints: ["r1:eth1", "r2:eth1"]
 """
 
+import re
 import typing as t
 
 from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.inventory.helpers import get_group_vars
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.template import trust_as_template
 
 from ansible_collections.archetype.lab.plugins.plugin_utils import _inventory as names
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
@@ -121,9 +123,23 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import SUFF
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import place, read_lock
 
+_WORDS = re.compile(r"[\w ./:,@+|=-]*")
+
 
 def _safe(name: str) -> str:
     return str(to_safe_group_name(name, force=True, silent=True))
+
+
+def _shown(value: t.Any) -> t.Any:
+    """A value whose plain words are marked as harmless; what could be a template stays unmarked, and so is never evaluated.
+
+    Without the mark, C(ansible-inventory --list) shows every text as a mapping with the key C(__ansible_unsafe).
+    """
+    if isinstance(value, str):
+        return trust_as_template(value) if _WORDS.fullmatch(value) else value
+    if isinstance(value, dict):
+        return {key: _shown(one) for key, one in value.items()}
+    return [_shown(one) for one in value] if isinstance(value, list) else value
 
 
 class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
@@ -178,9 +194,10 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         for server in servers:
             self.inventory.add_host(server, group=names.SERVERS)
             for key, value in declared.get(server, {}).items():
-                self.inventory.set_variable(server, key, value)
+                self.inventory.set_variable(server, key, _shown(value))
             self._set_address(server)
-        self.inventory.set_variable(names.SERVERS, "lab_files", {**self._lab_files(), lab_file.topology.name: lab_file.path})
+        files = {**self._lab_files(), lab_file.topology.name: lab_file.path}
+        self.inventory.set_variable(names.SERVERS, "lab_files", _shown(files))
 
     def _set_address(self, server: str) -> None:
         host = self.inventory.get_host(server)
@@ -189,7 +206,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             return
         address = names.underlay_address(server, variables)
         if address:
-            self.inventory.set_variable(server, "lab_underlay_address", address)
+            self.inventory.set_variable(server, "lab_underlay_address", _shown(address))
         else:
             self.display.warning(f"server {server} has no address that can be resolved; set lab_underlay_address for it")
 
@@ -210,7 +227,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
                 self.inventory.add_group(group)
                 self.inventory.add_child(group, hosts[node])
             for key, value in variables.items():
-                self.inventory.set_variable(hosts[node], key, value)
+                self.inventory.set_variable(hosts[node], key, _shown(value))
 
     def _is_taken(self, name: str, lab: str) -> bool:
         """Whether a host that is no node of this lab has the name."""

@@ -68,7 +68,7 @@ def test_without_a_kind_there_is_no_name(call):
         call("", "eth1")
     with pytest.raises(TypeError):
         call("eth1")
-    with pytest.raises(NameFault, match='unknown kind "lnux". Did you mean "linux"'):
+    with pytest.raises(NameFault, match=r'unknown kind "lnux"\. Did you mean "linux"'):
         call("lnux", "eth1")
 
 
@@ -94,7 +94,7 @@ def test_names_that_the_kernel_or_the_kind_refuses(name, message):
 
 
 def test_a_port_before_the_first_one_is_refused():
-    with pytest.raises(NameFault, match="is before the first one of kind test. It is Ethernet1"):
+    with pytest.raises(NameFault, match=r"is before the first one of kind test\. It is Ethernet1"):
         linux_name(EOS, "Ethernet0")
     with pytest.raises(NameFault, match=r"is none of kind test. It must match eth\[1-9\]"):
         linux_name(EOS, "Etherne1")
