@@ -3,115 +3,94 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""Open vSwitch through ovsdbapp's connection: one replica of a few columns, and whole transactions.
+"""Open vSwitch: read at one moment (C(_snapshot.py)), and changed by whole transactions through ovsdbapp's connection.
 
-Only the columns of C(_COLUMNS) are replicated, so that connecting costs the same on a server with a large database.
 ovsdbapp's own transaction class is not used: it runs in a thread, and logs a time-out of ovs-vswitchd instead of raising it.
+Its connection is made with the first change, so that a run that changes nothing does not even import it.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, MissingLibraryError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsBridge, OvsInterface, OvsOp, OvsPort, OvsState
+from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsOp, OvsState
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._rows import Rows
-
-try:
-    from ovs import jsonrpc, poller, stream
-    from ovs.db import error as ovs_error
-    from ovs.db import idl as ovs_idl
-    from ovsdbapp.backend.ovs_idl import connection as app_connection
-    from ovsdbapp.backend.ovs_idl import idlutils
-
-    _IMPORT_ERROR: ImportError | None = None
-except ImportError as error:
-    _IMPORT_ERROR = error
+from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._snapshot import COLUMNS, DATABASE, START_HINT, Asker, read_state
 
 CONNECT_TIMEOUT = 5.0
 """Seconds that ovsdb-server, a local process, has to answer before it counts as unreadable."""
 
-_SCHEMA = "Open_vSwitch"
-_COLUMNS: dict[str, list[str]] = {
-    "Open_vSwitch": ["bridges", "cur_cfg", "next_cfg", "other_config", "ovs_version"],
-    "Bridge": ["name", "datapath_type", "external_ids", "fail_mode", "other_config", "ports"],
-    "Port": ["name", "external_ids", "interfaces", "other_config", "tag", "trunks", "vlan_mode"],
-    "Interface": ["name", "error", "ofport", "type"],
-}
-_START_HINT = "start Open vSwitch on this server (service openvswitch-switch start)"
+
+class _Library(t.NamedTuple):
+    idl: t.Any
+    error: type[Exception]
+    poller: t.Any
+    connection: t.Any
+    idlutils: t.Any
+
+
+def _library() -> _Library:
+    try:
+        from ovs import poller
+        from ovs.db import error, idl
+        from ovsdbapp.backend.ovs_idl import connection, idlutils
+    except ImportError as missing:
+        raise MissingLibraryError("ovsdbapp", str(missing)) from missing
+    return _Library(idl, error.Error, poller, connection, idlutils)
 
 
 def connect(address: str, *, timeout: float = CONNECT_TIMEOUT) -> Adapter:
-    """A connection to the ovsdb-server at C(address) (C(unix:/path)) that has read everything once. Raises ReadError."""
-    if _IMPORT_ERROR is not None:
-        raise MissingLibraryError("ovsdbapp", str(_IMPORT_ERROR)) from _IMPORT_ERROR
-    schema = _fetch_schema(address, timeout)
-    helper = idlutils.create_schema_helper(schema)
-    for table, columns in _COLUMNS.items():
-        missing = set(columns) - set(schema.get("tables", {}).get(table, {}).get("columns", {}))
-        if missing:
-            raise ReadError(f"the database at {address} has no {table}.{min(missing)}", hint="Open vSwitch 2.13 or newer is needed")
-        helper.register_columns(table, columns)
-    return Adapter(address, app_connection.OvsdbIdl(address, helper, leader_only=False), timeout)
+    """A connection to the ovsdb-server at C(address) (C(unix:/path)). Raises ReadError."""
+    return Adapter(address, timeout)
 
 
-def _fetch_schema(address: str, timeout: float) -> dict[str, t.Any]:
-    """The schema of the database. ovsdbapp's function for this would wait for ever for a server that hangs."""
-    failed, channel = stream.Stream.open_block(stream.Stream.open(address), int(timeout * 1000))
-    if failed:
-        raise ReadError(f"cannot connect to ovsdb-server at {address}: {os.strerror(failed)}", hint=_START_HINT)
-    rpc = jsonrpc.Connection(channel)
-    try:
-        return _ask_schema(rpc, address, time.monotonic() + timeout)
-    finally:
-        rpc.close()
-
-
-def _ask_schema(rpc: t.Any, address: str, deadline: float) -> dict[str, t.Any]:
-    rpc.send(jsonrpc.Message.create_request("get_schema", [_SCHEMA]))
-    while time.monotonic() < deadline:
-        rpc.run()
-        failed, message = rpc.recv()
-        if message is not None and message.type == jsonrpc.Message.T_REPLY:
-            return t.cast("dict[str, t.Any]", message.result)
-        if message is not None and message.type == jsonrpc.Message.T_ERROR:
-            raise ReadError(f"ovsdb-server at {address} has no database {_SCHEMA}: {message.error}", hint=_START_HINT)
-        if failed not in (0, errno.EAGAIN):
-            raise ReadError(f"ovsdb-server at {address} closed the connection", hint=_START_HINT)
-        _block(deadline, rpc.wait, rpc.recv_wait)
-    raise ReadError(f"ovsdb-server at {address} does not answer", hint=_START_HINT)
-
-
-def _block(deadline: float, *waits: t.Callable[[t.Any], object]) -> None:
-    """Sleep until one of the C(waits) has something to do, at most until the deadline (and at most a second)."""
-    waiter = poller.Poller()
-    for wait in waits:
-        wait(waiter)
-    waiter.timer_wait(max(1, int(min(1.0, deadline - time.monotonic()) * 1000)))
-    waiter.block()
+def _used(schema: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The schema with nothing but the tables and columns that are used."""
+    tables = {name: schema["tables"][name] for name in COLUMNS}
+    cut = {name: {**table, "columns": {column: table["columns"][column] for column in COLUMNS[name]}} for name, table in tables.items()}
+    return {**schema, "tables": cut}
 
 
 class Adapter:
     """One connection to the local ovsdb-server; see C(_port.OvsDb)."""
 
-    def __init__(self, address: str, idl: t.Any, timeout: float) -> None:
+    def __init__(self, address: str, timeout: float) -> None:
         self._address = address
-        self._idl = idl
         self._timeout = timeout
-        self._catch_up(time.monotonic() + timeout)
+        self._asker = Asker(address, timeout)
+        self._replica: t.Any = None
 
     def close(self) -> None:
-        self._idl.close()
+        self._asker.close()
+        if self._replica is not None:
+            self._replica.close()
 
     def read(self) -> OvsState:
-        self._catch_up(time.monotonic() + self._timeout)
-        try:
-            return _state_of(self._idl.tables)
-        except (AttributeError, KeyError, IndexError, ovs_error.Error) as error:
-            raise ReadError(f"the database at {self._address} cannot be understood: {error}") from error
+        return read_state(self._asker)
+
+    @property
+    def _idl(self) -> t.Any:
+        """The replica of what is used of the database, in which transactions are written."""
+        if self._replica is None:
+            library = _library()
+            try:
+                schema = _used(self._asker.ask("get_schema", [DATABASE]))
+            except KeyError as error:
+                raise ReadError(f"the database at {self._address} has no {error}", hint="Open vSwitch 2.13 or newer is needed") from error
+            helper = library.idlutils.create_schema_helper(schema)
+            helper.register_all()
+            self._replica = library.connection.OvsdbIdl(self._address, helper, leader_only=False)
+        return self._replica
+
+    def _block(self, deadline: float, *waits: t.Callable[[t.Any], object]) -> None:
+        """Sleep until one of the C(waits) has something to do, at most until the deadline (and at most a second)."""
+        waiter = _library().poller.Poller()
+        for wait in waits:
+            wait(waiter)
+        waiter.timer_wait(max(1, int(min(1.0, deadline - time.monotonic()) * 1000)))
+        waiter.block()
 
     def apply(self, ops: t.Sequence[OvsOp], *, wait: bool = True, timeout: float = 30.0) -> None:
         """One transaction, after the deletions that cannot share it.
@@ -142,15 +121,15 @@ class Adapter:
         while time.monotonic() < deadline:
             while self._idl.run():
                 pass
-            if self._connected() and self._idl.state == ovs_idl.Idl.IDL_S_MONITORING and self._idl.tables["Open_vSwitch"].rows:
+            if self._connected() and self._idl.state == self._idl.IDL_S_MONITORING and self._idl.tables["Open_vSwitch"].rows:
                 return
-            _block(deadline, self._idl.wait)
-        raise ReadError(f"the connection to ovsdb-server at {self._address} was lost, or it does not answer", hint=_START_HINT)
+            self._block(deadline, self._idl.wait)
+        raise ReadError(f"the connection to ovsdb-server at {self._address} was lost, or it does not answer", hint=START_HINT)
 
     def _transact(self, ops: t.Sequence[OvsOp], deadline: float, *, wait: bool) -> None:
         while True:
             self._catch_up_to_apply(deadline)
-            transaction = ovs_idl.Transaction(self._idl)
+            transaction = _library().idl.Transaction(self._idl)
             try:
                 rows = Rows(self._idl.tables, transaction)
                 for op in ops:
@@ -158,7 +137,7 @@ class Adapter:
                 if wait:
                     rows.root.increment("next_cfg")
                 status = self._commit(transaction, deadline)
-            except (ApplyError, AttributeError, ovs_error.Error) as error:
+            except (ApplyError, AttributeError, _library().error) as error:
                 transaction.abort()
                 if isinstance(error, ApplyError):
                     raise
@@ -183,9 +162,9 @@ class Adapter:
             if status != transaction.INCOMPLETE:
                 return status
             if time.monotonic() >= deadline:
-                raise ApplyError("ovsdb-server does not answer to a transaction", hint=_START_HINT)
+                raise ApplyError("ovsdb-server does not answer to a transaction", hint=START_HINT)
             self._idl.run()
-            _block(deadline, self._idl.wait, transaction.wait)
+            self._block(deadline, self._idl.wait, transaction.wait)
 
     def _wait_for_vswitchd(self, wanted: int, deadline: float) -> None:
         """ovs-vswitchd copies next_cfg to cur_cfg when it has carried out a change, with the ofports of new ports."""
@@ -198,41 +177,6 @@ class Adapter:
             if time.monotonic() >= deadline:
                 raise ApplyError(
                     f"ovs-vswitchd does not answer: a change written to the database was not carried out in {patience:.0f} s",
-                    hint=_START_HINT + " and look into its log",
+                    hint=START_HINT + " and look into its log",
                 )
-            _block(deadline, self._idl.wait)
-
-
-def _state_of(tables: t.Mapping[str, t.Any]) -> OvsState:
-    root = next(iter(tables["Open_vSwitch"].rows.values()))
-    bridges: dict[str, OvsBridge] = {}
-    ports: dict[str, OvsPort] = {}
-    for row in root.bridges:
-        bridges[row.name] = OvsBridge(
-            name=row.name,
-            datapath_type=row.datapath_type,
-            fail_mode=_first(row.fail_mode),
-            external_ids=dict(row.external_ids),
-            other_config=dict(row.other_config),
-        )
-        for port in row.ports:
-            ports[port.name] = _port_of(port, row.name)
-    return OvsState(bridges=bridges, ports=ports, other_config=dict(root.other_config), version=_first(root.ovs_version) or "")
-
-
-def _port_of(row: t.Any, bridge: str) -> OvsPort:
-    return OvsPort(
-        name=row.name,
-        bridge=bridge,
-        tag=_first(row.tag),
-        trunks=tuple(sorted(row.trunks)),
-        vlan_mode=_first(row.vlan_mode),
-        external_ids=dict(row.external_ids),
-        other_config=dict(row.other_config),
-        interfaces=tuple(OvsInterface(one.name, one.type, _first(one.ofport), _first(one.error) or "") for one in row.interfaces),
-    )
-
-
-def _first(values: list[t.Any]) -> t.Any:
-    """The value of an optional column, which the library gives as a list of none or one."""
-    return values[0] if values else None
+            self._block(deadline, self._idl.wait)
