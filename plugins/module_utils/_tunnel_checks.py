@@ -15,7 +15,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._declared import Tun
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsPort
-from ansible_collections.archetype.lab.plugins.module_utils._ownership import LAB, ROLE, describe_owner
+from ansible_collections.archetype.lab.plugins.module_utils._ownership import LAB, ROLE
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import TUNNEL, Have, family_of, found_at, tags_of
 
 NAME_LENGTH = 15
@@ -158,10 +158,8 @@ class Clashes:
         return port.external_ids.get(LAB) == self._lab and port.external_ids.get(ROLE) != TUNNEL
 
     def _taken(self, tunnel: Tunnel, what: str, name: str) -> LabError:
-        found = found_at(name, self._have)
-        owner = describe_owner(found.port.external_ids) if found.port is not None and found.device is None else found.owner()
         return ForeignError(
-            f"tunnel {tunnel.name}: {what} is taken by {name}, {owner}",
+            f"tunnel {tunnel.name}: {what} is taken by {name}, {found_at(name, self._have).owner()}",
             hint=f"remove {name}, or deploy again so that another value is chosen",
             objects=(tunnel.name, name),
         )

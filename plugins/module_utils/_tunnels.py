@@ -41,9 +41,11 @@ def apply(server: Server, todo: TunnelsPlan, have: Have, *, lab: str, bridge: st
     """Carry out a plan, then read back and verify. One error per tunnel that failed; the others are done."""
     raise_all(list(todo.blocked))
     try:
-        server.ovs.apply(todo.drop_ports)
+        if todo.drop_ports:
+            server.ovs.apply(todo.drop_ports)
     except ApplyError as error:
-        return [error]
+        names = tuple(change.name for change in todo.changes)
+        return [ApplyError(f"nothing was done, as ports cannot be deleted: {error.message}", hint=error.hint, objects=names)]
     net: list[NetOp] = [*todo.drop_devices, *todo.new_devices, *todo.set_devices]
     errors = _net_errors(net, server.net.apply(net)) if net else {}
     try:
@@ -78,7 +80,8 @@ def _put_ports(server: Server, ops: t.Sequence[PutPort], devices: t.Mapping[str,
             continue
         names.append(op.name)
     try:
-        server.ovs.apply(puts)
+        if puts:
+            server.ovs.apply(puts)
     except ApplyError as error:
         errors.update({name: ApplyError(f"tunnel {name}: {error.message}", hint=error.hint, objects=(name,)) for name in names})
 
