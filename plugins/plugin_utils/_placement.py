@@ -100,7 +100,7 @@ class _Default:
         return shares
 
     def _fill(self, server: str, here: t.Sequence[str], share: int) -> None:
-        """Place C(share) nodes. An entry of the queue is out of date when its gain is not the node's any more."""
+        """Place C(share) nodes. A node may be in the queue several times; the entry with its highest gain comes first."""
         gains: dict[str, int] = {}
         reached: set[str] = set()
         queue: list[tuple[int, int, str]] = []
@@ -122,8 +122,8 @@ class _Default:
         while share:
             node = ""
             while queue and not node:
-                gain, _degree, best = heapq.heappop(queue)
-                node = best if best in self.left and -gain == gains[best] else ""
+                _gain, _degree, best = heapq.heappop(queue)
+                node = best if best in self.left else ""
             node = node or next(one for one in starts if one in self.left)
             self.left.discard(node)
             self.placement[node] = server

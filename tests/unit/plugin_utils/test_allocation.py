@@ -72,10 +72,12 @@ def test_two_links_whose_vni_hash_collides_get_different_ones():
 
 
 def test_two_links_whose_tag_hash_collides_get_different_ones_and_the_loser_takes_nobodys_preferred():
-    made = of_keys(SAME_TAG)
+    third = "a7529:eth1--b7529:eth1"
+    made = of_keys([*SAME_TAG, third])
     preferred = ids.preferred_tag("x", SAME_TAG[0], (100, 2999))
+    assert ids.preferred_tag("x", third, (100, 2999)) == preferred + 1
     tags = allocate(made, dict.fromkeys(made.nodes, "srv1"), TWO, {}).tags
-    assert [tags[key]["srv1"] for key in SAME_TAG] == [preferred, preferred + 1]
+    assert [tags[key]["srv1"] for key in (*SAME_TAG, third)] == [preferred, preferred + 2, preferred + 1]
 
 
 def test_claims_of_others_are_avoided_on_their_server_only():
@@ -111,6 +113,11 @@ def test_what_the_lab_has_already_stays():
     assert given_out.ports["a:eth1"] == device
     assert given_out.macs["a:eth1"] == mac
     assert given_out.tunnels[CROSS.key]["srv1"] == ids.tunnel_name("x", CROSS.key, 2)
+
+
+def test_what_another_lab_has_is_not_taken_for_ours():
+    ports = [port(LOCAL.key, "ap1", "a", "eth1", 777, lab="y")]
+    assert allocate(MADE, WHERE, TWO, {"srv1": seen(ports=ports)}).tags[LOCAL.key] != {"srv1": 777}
 
 
 def test_a_name_or_mac_that_is_none_of_ours_is_not_kept():

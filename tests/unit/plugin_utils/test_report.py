@@ -183,6 +183,16 @@ def test_no_error_is_swallowed():
     assert not report["ok"]
 
 
+@pytest.mark.parametrize("objects", [(), ("arch-ovs",)], ids=["of no object", "of the bridge"])
+def test_an_error_that_concerns_all_of_a_server_is_one_of_all_its_links_and_nodes(objects):
+    results = good()
+    results["srv2"]["converge"]["errors"] = [error(*objects)]
+    assert states(make_report(PLAN, results)) == (
+        {LOCAL: "up", CROSS: "error", "segment:lan": "error"},
+        {"a": "ready", "b": "ready", "c": "error"},
+    )
+
+
 @pytest.mark.parametrize(
     ("result", "said"),
     [
