@@ -250,7 +250,9 @@ def test_down_leaves_nothing_of_containers_crashed_daemons_or_connections() -> N
     images.ensure(one, ["sandbox"])
     docker(server, "run", "--detach", "--network", "none", SANDBOX)
     run_ansible(one, "ansible", "srv1", "-m", "ansible.builtin.ping")
-    with subprocess.Popen(one.entering(["sleep", "300"])) as stranger:
+    with subprocess.Popen(one.entering(["sh", "-c", "echo inside; exec sleep 300"]), stdout=subprocess.PIPE, text=True) as stranger:
+        assert stranger.stdout is not None
+        assert stranger.stdout.readline() == "inside\n"
         server.daemon("kill", "dockerd")
         server.daemon("kill", "vswitchd")
         os.kill(server.holder or 0, signal.SIGKILL)

@@ -67,6 +67,10 @@ class Config:
     def address(self, index: int) -> str:
         return f"198.18.{self.number}.{index}"
 
+    def mac(self, index: int) -> str:
+        """A server keeps its address when it is rebooted, as a network card does."""
+        return f"02:1a:b0:00:{self.number:02x}:{index:02x}"
+
     def address6(self, index: int) -> str:
         return str(ipaddress.ip_address(f"2001:db8:18:{self.number:x}::{index:x}"))
 
@@ -104,8 +108,11 @@ def lock(name: str = "") -> Iterator[None]:
     """One command at a time on a testbed, or on the list of all. The directory itself is locked, so that no lock file is left."""
     directory = HOME / name
     while True:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # removed by the end of another testbed
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if os.stat(directory).st_ino == os.fstat(descriptor).st_ino:
@@ -151,13 +158,24 @@ def forget(name: str) -> None:
         directory = HOME / name
         if directory.exists():
             shutil.rmtree(directory)
-        rest = [path for path in HOME.iterdir() if path.name != "mountpoints"]
-        if rest:
+        if any(path.name != "mountpoints" for path in HOME.iterdir()):
             return
-        remembered = HOME / "mountpoints"
-        if remembered.exists():
-            for path in remembered.read_text().split():
-                with contextlib.suppress(OSError):
-                    Path(path).rmdir()
-            remembered.unlink()
-        HOME.rmdir()
+        _remove_mountpoints()
+        with contextlib.suppress(OSError):  # the next testbed is being made already
+            HOME.rmdir()
+
+
+def _remove_mountpoints() -> None:
+    """Only what is not in use: removing a directory takes away what others have mounted on it in their namespaces."""
+    remembered = HOME / "mountpoints"
+    if not remembered.exists():
+        return
+    mounted: set[str] = set()
+    for table in Path("/proc").glob("[0-9]*/mountinfo"):
+        with contextlib.suppress(OSError):
+            mounted.update(line.split()[4] for line in table.read_text().splitlines())
+    for path in remembered.read_text().split():
+        if path not in mounted:
+            with contextlib.suppress(OSError):
+                Path(path).rmdir()
+    remembered.unlink()

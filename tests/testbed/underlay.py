@@ -64,8 +64,8 @@ def attach(config: Config, underlay: int, index: int, server: int) -> bool:
     changed = False
     if DEVICE not in far:
         inside(underlay, "ip", "link", "delete", name, check=False)
-        mtu = str(config.mtu)
-        inside(underlay, *f"ip link add {name} mtu {mtu} type veth peer name {DEVICE} mtu {mtu} netns {server}".split())
+        mtu, mac = config.mtu, config.mac(index)
+        inside(underlay, *f"ip link add {name} mtu {mtu} type veth peer name {DEVICE} mtu {mtu} address {mac} netns {server}".split())
         batch(underlay, [f"link set {name} master {BRIDGE} up"])
         batch(server, ["link set lo up", f"link set {DEVICE} up"])
         far = devices(server)
