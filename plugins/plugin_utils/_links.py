@@ -27,6 +27,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValu
 
 MIN_MTU = 68
 MAX_MTU = 65535
+MAX_GUESSES = 50
 NOT_SUPPORTED = ("dummy", "host", "macvlan", "mgmt-net", "veth-stitch", "vxlan", "vxlan-stitch")
 _LINK_KEYS = ("endpoints", "ipv4", "ipv6", "labels", "mtu", "type", "vars")
 _END_KEYS = ("interface", "ipv4", "ipv6", "mac", "node", "vars")
@@ -158,8 +159,10 @@ class LinkReader(Reader):
         return End(item, written, EndpointRef(node, name, mac, vendor_name(kind, name)), kind)
 
     def _near(self, node: str) -> str:
+        """What to do about an unknown node. Looking for near names takes time, so that it ends after some."""
         if node not in self._nearest:
-            self._nearest[node] = did_you_mean(node, self.kinds) or "Add it under nodes, or correct its name"
+            near = did_you_mean(node, self.kinds) if len(self._nearest) < MAX_GUESSES else ""
+            self._nearest[node] = near or "Add it under nodes, or correct its name"
         return self._nearest[node]
 
     def _mac(self, value: Value | None) -> str:
