@@ -52,7 +52,7 @@ _raw:
     overlay_mode: {description: V(per_link) or V(shared)., type: str}
     device_group: {description: The link group of the lab's devices., type: int}
     placement: {description: Node to server., type: dict}
-    nodes: {description: Node to its kind, server, container, image, shell command and interfaces., type: dict}
+    nodes: {description: 'Node to its kind, server, container, image, shell command and interfaces.', type: dict}
     links: {description: 'Link key to its scope, MTU, VNI, tags, tunnels and endpoints.', type: dict}
     slices: {description: Server to its declared state., type: dict}
     notes: {description: What the user should know., type: list, elements: str}
