@@ -30,10 +30,10 @@ def test_the_schema_is_one_and_knows_every_key_the_loader_reads():
     assert set(SCHEMA["properties"]["provider"]["enum"]) == set(_kinds.PROVIDERS)
 
 
-def test_linux_is_not_privileged_and_has_ipv6():
+def test_linux_is_not_privileged_has_ipv6_and_forwards():
     kind = _kinds.find_kind("linux")
     assert {"NET_ADMIN", "NET_RAW", "SYS_ADMIN", "NET_BIND_SERVICE"} <= set(kind.capabilities)
-    assert kind.sysctls == {"net.ipv6.conf.all.disable_ipv6": "0"}
+    assert kind.sysctls == {"net.ipv6.conf.all.disable_ipv6": "0", "net.ipv4.ip_forward": "1"}
     assert (kind.provider, kind.system_paths, kind.shell, kind.link_apply_mode) == ("container", "unconfined", "sh", "live")
     assert (kind.interfaces.management, kind.interfaces.first, kind.startup_config) == ("eth0", 1, "/etc/startup-config")
 

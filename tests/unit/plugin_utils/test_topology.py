@@ -165,11 +165,11 @@ def test_every_honoured_key_reaches_the_node(load):
     one = node(
         load,
         "cmd: sh -c 'a b'\nentrypoint: /e\nuser: 0\nmemory: 512mb\ncpu: 1.5\nprivileged: true\n"
-        "labels: {l: 1}\nsysctls: {net.ipv4.ip_forward: 1}\ndevices: [/dev/net/tun]\nexec: ['x \"y z\"']",
+        "labels: {l: 1}\nsysctls: {net.ipv4.ip_forward: 0, net.core.x: 1}\ndevices: [/dev/net/tun]\nexec: ['x \"y z\"']",
     )
     assert (one.cmd, one.entrypoint, one.user, one.memory, one.cpu) == (("sh", "-c", "a b"), ("/e",), "0", 512_000_000, 1.5)
     assert (one.privileged, one.labels, one.devices, one.exec) == (True, {"l": "1"}, ("/dev/net/tun",), (("x", "y z"),))
-    assert one.sysctls == {"net.ipv6.conf.all.disable_ipv6": "0", "net.ipv4.ip_forward": "1"}
+    assert one.sysctls == {"net.ipv6.conf.all.disable_ipv6": "0", "net.ipv4.ip_forward": "0", "net.core.x": "1"}
     assert (one.place.line, one.place.column, one.container, one.system_paths) == (4, 5, "clab-t-n", "unconfined")
 
 
