@@ -39,11 +39,12 @@ class Overlay:
         self._known: dict[tuple[str, str], int] = {}
         self._measured = {server: (observed.get(server) or {}).get("underlay") or {} for server in servers}
         self._addresses = {server: self._address(server, servers[server].address, len(servers) == 1) for server in sorted(servers)}
+        self._texts = {server: str(address or "") for server, address in self._addresses.items()}
         if len(servers) > 1:
             self._check_twins()
 
     def address(self, server: str) -> str:
-        return str(self._addresses[server] or "")
+        return self._texts[server]
 
     def capacity(self, servers: t.Sequence[str]) -> tuple[int, tuple[str, str]]:
         """The MTU of a tunnel between these servers, and the pair that limits it."""
