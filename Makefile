@@ -78,7 +78,7 @@ lint: venv ## ruff, mypy, yamllint, the layers, ansible-lint, changelog
 	ruff check .
 	mypy
 	yamllint --strict .
-	lint-imports
+	PYTHONPATH=collections lint-imports
 	ansible-lint --offline --strict --profile production
 	antsibull-changelog lint
 
