@@ -149,7 +149,7 @@ leaks:
   elements: dict
   sample: [{link: "a:eth1--b:eth1", source: "a:eth1", kind: broadcast, seen_on: "c:eth1"}]
 duplicates:
-  description: Frames that arrived more than once; a loop.
+  description: Frames that arrived more than once, or came back to their source; a loop.
   returned: when O(step=collect) or O(step=all)
   type: list
   elements: dict

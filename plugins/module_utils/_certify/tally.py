@@ -107,7 +107,7 @@ class Tally:
                 continue
             if link.key != sent.link:
                 leaks.append({"link": sent.link, "source": sent.source, "kind": sent.kind, "seen_on": end.name})
-            elif count > 1:
+            elif count > 1 or sent.source == end.name:
                 fields = {"link": sent.link, "source": sent.source, "target": end.name}
                 duplicates.append({**fields, "kind": sent.kind, "count": count})
         return {
