@@ -105,7 +105,7 @@ def box_server(testbed: Testbed, tmp_path_factory: pytest.TempPathFactory) -> La
     images.ensure(testbed, ["sandbox"])
     server = LabServer(testbed.servers[0])
     folder = tmp_path_factory.mktemp("box")
-    command = 'CMD ["/bin/sleep", "1000000"]'
+    command = """CMD ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"]"""
     busybox_image(server, folder, "box:1", command, "ENV VERSION=1 A=image", "LABEL base=yes version=1")
     busybox_image(server, folder, "box:2", command, "ENV VERSION=2 A=image", "LABEL base=yes version=2")
     return server

@@ -13,7 +13,7 @@ NODE = {"name": "lc-r1", "sandbox": "lc-r1.sb", "node": "r1", "image": "box:1"}
 
 
 @pytest.mark.parametrize("name", ["lc-r1", "lc-r1.sb"])
-@pytest.mark.parametrize(("label", "owner"), [("", "foreign (no archetype-lab mark)"), ("archetype-lab=other", "lab other")])
+@pytest.mark.parametrize(("label", "owner"), [("site=x", "foreign (no archetype-lab mark)"), ("archetype-lab=other", "lab other")])
 @pytest.mark.parametrize("running", [True, False])
 def test_a_foreign_container_of_a_wanted_name_stops_the_run_untouched(
     box: LabServer, name: str, label: str, owner: str, running: bool
