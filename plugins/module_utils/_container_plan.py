@@ -114,16 +114,20 @@ def read(server: Server, lab: str, want: t.Sequence[Container]) -> HaveContainer
         boots=_boots.load(lab),
         folders=_files.folders(lab),
         missing_files=_files.missing(want),
-        missing_binds=frozenset(path for one in want for path in _missing_binds(one)),
+        missing_binds=frozenset(path for one in want for path in _missing_binds(one, lab)),
         ipv6=os.path.isdir(IPV6_PATH),
     )
 
 
-def _missing_binds(want: Container) -> t.Iterator[str]:
-    """Sources of binds that are neither on the disk nor delivered; Docker would make empty folders of them."""
+def _missing_binds(want: Container, lab: str) -> t.Iterator[str]:
+    """Sources of binds that are neither on the disk nor delivered; Docker would make empty folders of them.
+
+    In the node's own folder that is what is wanted: there, a source without a file is a folder that was empty on the controller.
+    """
+    own = _files.folder_of(lab, want.node) + "/"
     for source, _target, _options in map(spec.parse_bind, want.binds):
         comes = any(file.path == source or file.path.startswith(source + "/") for file in want.files)
-        if source.startswith("/") and not comes and not os.path.exists(source):
+        if source.startswith("/") and not source.startswith(own) and not comes and not os.path.exists(source):
             yield source
 
 
