@@ -11,6 +11,7 @@ C(apply_nodes), so that a node's interfaces are there, with their exact names, b
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import time
 import typing as t
@@ -109,12 +110,14 @@ def converge(
     found = plan(want, have, lab=lab, state=state, prune=prune)
     raise_all(_lacking_interfaces(server, found))
     errors: list[LabError] = []
+    containers = have.containers
     if not check_mode and found.changes:
         errors = apply_sandboxes(server, found)
         errors += apply_nodes(server, found)
-    containers = have.containers
-    if not check_mode and found.changes:
-        containers = server.docker.inspect([name for one in want for name in (one.name, one.sandbox)])
+        try:
+            containers = server.docker.inspect([name for one in want for name in (one.name, one.sandbox)])
+        except LabError as error:
+            errors.append(error)
     objects = describe(containers, lab, want)
     sandboxes = [{"name": one["sandbox"], "node": one["node"], "status": one["sandbox_status"]} for one in objects]
     return ContainersResult(found.changes, errors, objects, sandboxes)
@@ -165,6 +168,14 @@ class _Worker:
         self.plan.failed.add(node.want.name)
         self.errors.append(error)
 
+    @contextlib.contextmanager
+    def collecting(self) -> t.Iterator[None]:
+        """An error that ends a stage early is one of its errors; what was done before is not forgotten for it."""
+        try:
+            yield
+        except LabError as error:
+            self.errors.append(error)
+
     def on_nodes(self, nodes: t.Sequence[NodePlan], work: t.Callable[[NodePlan], None]) -> None:
         def one(node: NodePlan) -> None:
             try:
@@ -182,12 +193,16 @@ class _Worker:
 def apply_sandboxes(server: Server, found: ContainersPlan) -> list[LabError]:
     """Stop and remove what has to go, then make and start sandboxes. One error per object that failed."""
     worker = _Worker(server, found)
-    _clear_nodes(worker)
-    _drop(worker)
-    changed = worker.alive(lambda one: one.sandbox != "keep")
-    worker.on_nodes(changed, lambda one: _make_sandbox(worker, one))
-    _verify_sandboxes(worker, [one for one in changed if one.want.name not in found.failed])
+    with worker.collecting():
+        _clear_nodes(worker)
+        _drop(worker)
+        worker.on_nodes(worker.alive(_renewed), lambda one: _make_sandbox(worker, one))
+        _verify_sandboxes(worker, worker.alive(_renewed))
     return worker.errors
+
+
+def _renewed(node: NodePlan) -> bool:
+    return node.sandbox != "keep"
 
 
 def _clear_nodes(worker: _Worker) -> None:
@@ -242,19 +257,23 @@ def _verify_sandboxes(worker: _Worker, nodes: t.Sequence[NodePlan]) -> None:
 def apply_nodes(server: Server, found: ContainersPlan) -> list[LabError]:
     """Deliver files, make and start nodes, run their commands, and see that they stay. One error per object that failed."""
     worker = _Worker(server, found)
-    starting = worker.alive(lambda one: one.starts)
+    with worker.collecting():
+        _make_nodes(worker)
+    return worker.errors
+
+
+def _make_nodes(worker: _Worker) -> None:
     busy = worker.alive(lambda one: one.node != "keep" or bool(one.commands))
     if not busy:
-        return worker.errors
+        return
     boxes = worker.docker.inspect([one.want.sandbox for one in busy])
-    for error in _check_interfaces(server, [one for one in starting if one.want.interfaces], boxes):
-        found.failed.update(error.objects)
+    for error in _check_interfaces(worker.server, [one for one in busy if one.starts and one.want.interfaces], boxes):
+        worker.plan.failed.update(error.objects)
         worker.errors.append(error)
     worker.on_nodes(worker.alive(lambda one: one.node != "keep"), lambda one: _make_node(worker, one, boxes))
-    begun = time.monotonic()
+    begun = time.monotonic() if worker.alive(lambda one: one.starts) else None
     _run_commands(worker, boxes)
-    _verify_nodes(worker, begun if starting else None)
-    return worker.errors
+    _verify_nodes(worker, begun)
 
 
 def _make_node(worker: _Worker, node: NodePlan, boxes: t.Mapping[str, DockerContainer]) -> None:

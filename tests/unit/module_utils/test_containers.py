@@ -447,6 +447,21 @@ def test_what_docker_silently_leaves_out_is_an_error_and_not_a_recreation_for_ev
     assert docker.raw["demo-r1"]["State"]["Status"] == "created"
 
 
+def test_a_dockerd_that_goes_away_in_the_middle_does_not_hide_what_was_done(docker: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(docker, node())
+    inspect, calls = docker.inspect, iter(range(9))
+
+    def answer(names: t.Sequence[str]) -> t.Any:
+        if next(calls) > 1:
+            raise ReadError("dockerd does not answer")
+        return inspect(names)
+
+    monkeypatch.setattr(docker, "inspect", answer)
+    found = run(docker, node(), node("r2"))
+    assert [one.kind for one in found.changes] == ["sandbox", "container"]
+    assert [str(error) for error in found.errors] == ["dockerd does not answer"] * 2
+
+
 # -- commands ----------------------------------------------------------------------------------------------------------
 
 
