@@ -22,9 +22,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def path(lab: str) -> Path:
-    """The file of a lab's declared state. Raises LabError for a name that is no plain file name."""
-    if not _NAME.fullmatch(lab):
-        raise LabError(f"{lab!r} is not a name for a lab", hint="use letters, digits, dots, dashes and underscores", objects=(lab,))
+    """The file of a lab's declared state. Raises LabError for a name that is no plain file name, or looks like another lab's file."""
+    if not _NAME.fullmatch(lab) or lab.endswith((".json", ".new")):
+        hint = "use letters, digits, dots, dashes and underscores, and do not end it in .json or .new"
+        raise LabError(f"{lab!r} is not a name for a lab", hint=hint, objects=(lab,))
     return Path(STATE_DIR) / f"{lab}.json"
 
 
