@@ -28,7 +28,7 @@ COLUMNS: dict[str, list[str]] = {
 }
 """What is used of the database, for reading and for writing."""
 
-START_HINT = "start Open vSwitch on this server (service openvswitch-switch start)"
+START_HINT = "start Open vSwitch on this server (service openvswitch-switch start), or run archetype.lab.prepare_servers"
 _PIECE = 1 << 18
 _Row = dict[str, t.Any]
 
