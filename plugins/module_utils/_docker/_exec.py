@@ -21,17 +21,47 @@ import typing as t
 
 KEPT_BYTES = 16384
 _IDLE = 0.2
+"""Seconds without output after which Docker is asked whether the command is over."""
 
 
-def split_frames(stream: bytes) -> bytes:
-    """Standard output and error, joined, from Docker's frames (1 byte stream, 3 unused, 4 length, then the data)."""
-    parts = []
-    offset = 0
-    while offset + 8 <= len(stream):
-        (length,) = struct.unpack_from(">L", stream, offset + 4)
-        parts.append(stream[offset + 8 : offset + 8 + length])
-        offset += 8 + length
-    return b"".join(parts)
+class Answer:
+    """Docker's answer, taken in as it comes: a head of HTTP, then frames (1 byte stream, 3 unused, 4 length, then the data).
+
+    output: standard output and error, joined; only the last of it is kept.
+    """
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.output = b""
+        self._rest = b""
+        self._left = 0
+
+    def feed(self, data: bytes) -> None:
+        self._rest += data
+        if not self.head:
+            head, found, rest = self._rest.partition(b"\r\n\r\n")
+            if not found:
+                return
+            self.head, self._rest = head, rest
+        if self.refused:
+            return
+        while self._rest and (self._left or len(self._rest) >= 8):
+            if not self._left:
+                (self._left,) = struct.unpack_from(">L", self._rest, 4)
+                self._rest = self._rest[8:]
+            part, self._rest = self._rest[: self._left], self._rest[self._left :]
+            self._left -= len(part)
+            self.output = (self.output + part)[-KEPT_BYTES:]
+
+    @property
+    def refused(self) -> bool:
+        return self.head.split(b" ")[1:2] not in ([b"200"], [b"101"])
+
+    @property
+    def message(self) -> str:
+        """What Docker said when it refused."""
+        text = self._rest or self.head or b"no answer from Docker"
+        return text.decode(errors="replace").strip()
 
 
 def _request(path: str) -> bytes:
@@ -40,23 +70,20 @@ def _request(path: str) -> bytes:
     return head.encode() + body
 
 
-def _receive(link: socket.socket, *, deadline: float, ended: t.Callable[[], bool]) -> tuple[bytes, bool]:
-    """Everything that came, and whether the command ended before the deadline. What is too much is dropped at the front."""
-    stream = b""
+def _receive(link: socket.socket, answer: Answer, *, deadline: float, ended: t.Callable[[], bool]) -> bool:
+    """Take in everything that comes; whether the command ended before the deadline."""
     over = False
-    while True:
-        readable = bool(select.select([link], [], [], _IDLE)[0])
-        if readable:
+    while time.monotonic() < deadline:
+        if select.select([link], [], [], _IDLE)[0]:
             data = link.recv(65536)
             if not data:
-                return stream, True
-            stream += data
+                return True
+            answer.feed(data)
         elif over:
-            return stream, True
-        elif ended():
-            over = True  # one more look, for what was written last
-        if time.monotonic() > deadline:
-            return stream, False
+            return True
+        else:
+            over = ended()  # then one more look, for what was written last
+    return False
 
 
 def start_and_read(socket_path: str, path: str, *, timeout: float, ended: t.Callable[[], bool]) -> tuple[str, bool]:
@@ -65,13 +92,12 @@ def start_and_read(socket_path: str, path: str, *, timeout: float, ended: t.Call
     path: C(/v1.41/exec/ID/start). ended: asks Docker whether the process is over. Returns the output, and False when the
     time was up. Raises OSError when Docker cannot be spoken to, or refuses (with its message).
     """
+    answer = Answer()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(timeout)
         link.connect(socket_path)
         link.sendall(_request(path))
-        stream, complete = _receive(link, deadline=time.monotonic() + timeout, ended=ended)
-    head, _, body = stream.partition(b"\r\n\r\n")
-    status = head.split(b"\r\n", 1)[0].split(b" ")
-    if len(status) < 2 or status[1] not in (b"200", b"101"):
-        raise OSError(body.decode(errors="replace").strip() or head.decode(errors="replace").strip() or "no answer from Docker")
-    return split_frames(body)[-KEPT_BYTES:].decode(errors="replace"), complete
+        complete = _receive(link, answer, deadline=time.monotonic() + timeout, ended=ended)
+    if complete and answer.refused:
+        raise OSError(answer.message)
+    return answer.output.decode(errors="replace"), complete

@@ -23,7 +23,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._containers import (
     read,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container, File
-from ansible_collections.archetype.lab.plugins.module_utils._docker._exec import split_frames
+from ansible_collections.archetype.lab.plugins.module_utils._docker._exec import KEPT_BYTES, Answer
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import ExecResult, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, ForeignError, LabError, ReadError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -582,8 +582,30 @@ def test_a_symbolic_link_that_a_node_planted_is_not_followed(docker: FakeDocker,
 # -- the exec stream ---------------------------------------------------------------------------------------------------
 
 
-def test_frames_of_both_streams_are_joined_and_a_cut_one_is_kept() -> None:
-    assert split_frames(b"\x01\0\0\0\0\0\0\x02hi\x02\0\0\0\0\0\0\x09err") == b"hierr"
+@pytest.mark.parametrize("size", [1, 3, 8, 1000])
+def test_output_of_both_streams_is_joined_however_it_is_cut_up(size: int) -> None:
+    sent = b"HTTP/1.1 200 OK\r\nContent-Type: x\r\n\r\n" + b"\x01\0\0\0\0\0\0\x02hi" + b"\x01\0\0\0\0\0\0\0" + b"\x02\0\0\0\0\0\0\x09err"
+    answer = Answer()
+    for start in range(0, len(sent), size):
+        answer.feed(sent[start : start + size])
+    assert (answer.refused, answer.output) == (False, b"hierr")
+
+
+def test_only_the_end_of_an_endless_output_is_kept() -> None:
+    answer = Answer()
+    answer.feed(b"HTTP/1.1 101 UPGRADED\r\n\r\n")
+    for number in range(1000):
+        answer.feed(b"\x01\0\0\0\0\0\0\x64" + b"%0100d" % number)
+    assert len(answer.output) == KEPT_BYTES
+    assert answer.output.endswith(b"999")
+
+
+def test_a_refusal_is_told_in_dockers_words() -> None:
+    answer = Answer()
+    answer.feed(b'HTTP/1.1 409 Conflict\r\nX: y\r\n\r\n{"message":"not running"}')
+    assert answer.refused
+    assert answer.message == '{"message":"not running"}'
+    assert Answer().message == "no answer from Docker"
 
 
 def test_every_field_of_a_container_is_compared_or_known_not_to_need_it() -> None:
