@@ -216,14 +216,18 @@ class KernelNetlink:
         errors = self._send(run, [_new_vxlan(op) for _index, op in run])
         made = [one for one in run if one[0] not in errors]
         late = self._mark(made)
-        for index, op in made:
-            if len(op.vxlan.remotes) > 1:
-                number = socket.if_nametoindex(op.name)
-                refused = self._wire.send([_flood_entry(number, remote) for remote in op.vxlan.remotes])
-                if refused:
-                    late[index] = "; ".join(sorted({words_of(refusal, op) for refusal in refused.values()}))
+        late.update(self._flood([one for one in made if len(one[1].vxlan.remotes) > 1]))
         late.update(self._send(made, [_named(op.name, up=True) for _index, op in made]))
         return {**errors, **self._take_back(made, late)}
+
+    def _flood(self, made: _Run[NewVxlan]) -> Errors:
+        """Several remotes are entries of the device; for all devices in one batch."""
+        if not made:
+            return {}
+        devices = self.read()
+        entries = [(index, op, remote) for index, op in made for remote in op.vxlan.remotes if op.name in devices]
+        refused = self._wire.send([_flood_entry(devices[op.name].index, remote) for _index, op, remote in entries])
+        return {entries[place][0]: words_of(refusal, entries[place][1]) for place, refusal in refused.items()}
 
     def _mark(self, made: _Run[t.Any]) -> Errors:
         """Whose the new devices are, and that they take no addresses; the latter where the kernel knows IPv6 at all."""
