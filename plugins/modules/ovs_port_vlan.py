@@ -170,7 +170,7 @@ ports:
     name: {description: Name of the port., type: str}
     lab: {description: The lab., type: str}
     carrier: {description: Whether the device has a carrier., type: bool}
-    ofport: {description: OpenFlow number of the port, or null where it is not on the bridge., type: int}
+    ofport: {description: "OpenFlow number of the port, or null where it is not on the bridge.", type: int}
   sample: [{name: ap4kx01, lab: demo, node: r1, interface: eth1, tag: 112, carrier: true, ofport: 5}]
 errors:
   description: Everything that failed; the other ports are done.
