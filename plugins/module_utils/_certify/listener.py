@@ -168,22 +168,35 @@ def _gone(lab: str, cause: str) -> ReadError:
 
 def start(tally: Tally, lifetime: float) -> None:
     """Listen, and leave the counting to a child that ends with C(collect) or after its lifetime (seconds)."""
-    Path(RUN_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep()
     path = control_path(tally.run)
-    if os.path.exists(path):
-        raise LabError(
-            f"a certification of lab {tally.run.lab} with this token is already under way",
-            hint="give each run a token of its own",
-            objects=(tally.run.lab,),
-        )
-    with open_socket() as sock, _control_socket(path) as control:
+    with open_socket() as sock, _control_socket(tally.run, path) as control:
         child = Child(Listener(sock, tally), control, path, time.monotonic() + lifetime)
-        detach(child.run, keep={sock.fileno(), control.fileno()})
+        try:
+            detach(child.run, keep={sock.fileno(), control.fileno()})
+        except LabError:
+            os.unlink(path)
+            raise
 
 
-def _control_socket(path: str) -> socket.socket:
-    """A listening Unix socket, which appears under its path only when it already listens."""
+def _control_socket(run: frames.RunId, path: str) -> socket.socket:
+    """A listening Unix socket of root's, which appears under its path only when it already listens."""
+    try:
+        Path(RUN_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep()
+        if not os.path.exists(path):
+            return _bind(path)
+    except OSError as error:
+        raise LabError(
+            f"the listener of lab {run.lab} cannot be reached at {path}: {error.strerror or error}", objects=(run.lab,)
+        ) from error
+    raise LabError(
+        f"a certification of lab {run.lab} with this token is already under way",
+        hint="give each run a token of its own",
+        objects=(run.lab,),
+    )
+
+
+def _bind(path: str) -> socket.socket:
     control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     made = f"{path}.new"
     before = os.umask(0o177)
@@ -245,7 +258,7 @@ class Child:
                 os.unlink(self.path)
 
     def _accept(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             asker, _address = self.control.accept()
             asker.settimeout(5.0)
             line = asker.makefile("rb").readline()

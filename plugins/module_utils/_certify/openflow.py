@@ -43,7 +43,7 @@ FAST = Pace(48, 1 << 18, 0.0)
 """For frames that leave the bridge on ports of nodes. ovs-vswitchd takes 50 messages in one round of its main loop."""
 PATIENT = Pace(16, 40_000, 0.001)
 """For frames that go through a tunnel: the far ovs-vswitchd takes 32 from a port in one round of its main loop, and the kernel keeps
-about 200 kB for it meanwhile. 264 links through one shared tunnel lost half of their frames at full speed, and one in a thousand with this."""
+about 200 kB for it meanwhile. 264 links through one shared tunnel lost half of their frames at full speed, one in a thousand with this."""
 
 _HELLO, _ERROR, _ECHO_REQUEST, _ECHO_REPLY, _PACKET_OUT, _BARRIER_REQUEST, _BARRIER_REPLY = 0, 1, 2, 3, 13, 20, 21
 _HEADER = struct.Struct("!BBHI")

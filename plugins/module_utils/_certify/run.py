@@ -87,6 +87,8 @@ def certify_here(run: Run, server: Server) -> Result:
 
 def _send(run: Run, server: Server) -> Result:
     """What goes through a tunnel is sent twice: a far bridge that is kept from its work for a moment loses frames of large bursts."""
+    if not run.local:
+        return {"sent": 0, "unsent": {}}
     numbers, unsent = port_numbers(run, server.ovs.read())
     sent = 0
     with openflow.Client(run.bridge) as client:
