@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.acceptance import prepared, world
 from tests.integration.lab_server import box, box_server
 from tests.testbed.fixtures import node_images, testbed
 
-__all__ = ["box", "box_server", "node_images", "testbed"]
+__all__ = ["box", "box_server", "node_images", "prepared", "testbed", "world"]
 
 HERE = Path(__file__).parent
 
