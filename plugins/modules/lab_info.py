@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - archetype.lab.attributes
   - archetype.lab.attributes.info_module
   - archetype.lab.attributes.actiongroup_lab
+  - archetype.lab.containers
   - archetype.lab.layer.ovs
 options:
   lab:

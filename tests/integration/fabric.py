@@ -4,7 +4,7 @@
 """Links over the servers of the testbed, wired by hand, for the tests of certification: what is tested made none of it.
 
 Nodes are network namespaces. Inside a server, C(a) and C(b) share two links; between servers, C(c) and C(d) share one; C(e), C(f),
-C(g) and C(h), on three servers, share a segment.
+C(g) and C(h), on three servers, share a segment; the two links of C(i) and C(j) go through one shared tunnel.
 """
 
 from __future__ import annotations
@@ -22,18 +22,23 @@ Json = dict[str, Any]
 
 LAB = "ce"
 MTU = 1450
+SHARED_MTU = MTU - 4
 KINDS = ["broadcast", "unicast", "lldp", "lacp", "stp", "dot1q", "qinq", "full_mtu"]
 
 AB, AB2, CD, SEGMENT = "a:eth1--b:eth1", "a:eth2--b:eth2", "c:eth1--d:eth1", "segment:lan"
+IJ, IJ2 = "i:eth1--j:eth1", "i:eth2--j:eth2"
 PLACES: Mapping[str, Mapping[str, str]] = {
     AB: {"a:eth1": "srv1", "b:eth1": "srv1"},
     AB2: {"a:eth2": "srv1", "b:eth2": "srv1"},
     CD: {"c:eth1": "srv1", "d:eth1": "srv2"},
     SEGMENT: {"e:eth1": "srv1", "f:eth1": "srv2", "g:eth1": "srv3", "h:eth1": "srv3"},
+    IJ: {"i:eth1": "srv1", "j:eth1": "srv2"},
+    IJ2: {"i:eth2": "srv1", "j:eth2": "srv2"},
 }
 """Link -> endpoint -> server."""
-TAGS = {AB: 101, AB2: 102, CD: 3001, SEGMENT: 3101}
-"""Of the first server; each further server has the next number, as a tag means something on its own server only."""
+TAGS = {AB: 101, AB2: 102, CD: 3001, SEGMENT: 3101, IJ: 3201, IJ2: 3202}
+"""Of the first server; each further server has the next number, as a tag means something on its own server only, but in a shared tunnel."""
+SHARED = (IJ, IJ2)
 VNIS = {CD: 70001, SEGMENT: 70002}
 
 
@@ -42,7 +47,11 @@ def port_of(endpoint: str) -> str:
 
 
 def tag_of(key: str, server: str) -> int:
-    return TAGS[key] + int(server[3:]) - 1
+    return TAGS[key] if key in SHARED else TAGS[key] + int(server[3:]) - 1
+
+
+def mtu_of(key: str) -> str:
+    return str(SHARED_MTU if key in SHARED else MTU)
 
 
 class Proof:
@@ -89,13 +98,15 @@ class Fabric:
         for key, places in PLACES.items():
             for endpoint, server in places.items():
                 self.plug(key, endpoint, server)
-            for server in sorted(set(places.values())) if len(set(places.values())) > 1 else ():
+            for server in sorted(set(places.values())) if key in VNIS else ():
                 self.tunnel(key, server)
+        self.shared_tunnel("srv1", "srv2")
+        self.shared_tunnel("srv2", "srv1")
 
     def plug(self, key: str, endpoint: str, server: str) -> None:
         wired, port, (node, interface) = self[server], port_of(endpoint), endpoint.split(":")
         wired.sh("ip", "netns", "add", f"ce-{node}", check=False)
-        veth = ["ip", "link", "add", port, "mtu", str(MTU), "type", "veth", "peer", "name", interface, "mtu", str(MTU)]
+        veth = ["ip", "link", "add", port, "mtu", mtu_of(key), "type", "veth", "peer", "name", interface, "mtu", mtu_of(key)]
         wired.sh(*veth, "netns", f"ce-{node}")
         wired.sh("ip", "link", "set", port, "up", "alias", f"archetype-lab:{LAB}:port:{endpoint}")
         wired.sh("ip", "-n", f"ce-{node}", "link", "set", interface, "up")
@@ -116,6 +127,14 @@ class Fabric:
             wired.sh("bridge", "fdb", "append", "00:00:00:00:00:00", "dev", name, "dst", address)
         wired.sh("ip", "link", "set", name, "up", "alias", f"archetype-lab:{LAB}:tunnel:{key}")
         self.attach(key, name, server)
+
+    def shared_tunnel(self, server: str, other: str) -> None:
+        wired, ends = self[server], ["local", self.addresses[server], "remote", self.addresses[other]]
+        vxlan = ["id", "70003", *ends, "dstport", "4789", "df", "unset", "nolearning"]
+        wired.sh("ip", "link", "add", "ce-shared", "mtu", str(MTU), "type", "vxlan", *vxlan)
+        wired.sh("ip", "link", "set", "ce-shared", "up", "alias", f"archetype-lab:{LAB}:tunnel:ce-shared")
+        trunks = ",".join(str(TAGS[key]) for key in SHARED)
+        wired.sh("ovs-vsctl", "add-port", "arch-ovs", "ce-shared", "vlan_mode=trunk", f"trunks={trunks}")
 
     def drop_tunnel(self, key: str, server: str) -> None:
         self[server].sh("ovs-vsctl", "--if-exists", "del-port", f"ce-t{VNIS[key]}")
@@ -140,7 +159,7 @@ class Fabric:
         return [
             {
                 "key": key,
-                "mtu": MTU,
+                "mtu": int(mtu_of(key)),
                 "endpoints": [
                     {"node": end.split(":")[0], "interface": end.split(":")[1], "server": place, "port": port_of(end)}
                     for end, place in PLACES[key].items()

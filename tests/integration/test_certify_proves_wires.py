@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.fabric import AB, AB2, CD, KINDS, LAB, SEGMENT, Fabric, port_of, wired_fabric
+from tests.integration.fabric import AB, AB2, CD, IJ2, KINDS, LAB, SEGMENT, Fabric, port_of, wired_fabric
 from tests.testbed.testbed import Testbed
 
 
@@ -130,6 +130,16 @@ def test_an_mtu_that_is_too_small_loses_exactly_the_full_frames(fabric: Fabric) 
     finally:
         fabric["srv1"].sh("ip", "link", "set", tunnel, "mtu", "1450")
     assert proof.missing() == {CD: {"full_mtu"}}
+
+
+def test_a_tag_that_a_shared_tunnel_does_not_carry_breaks_that_link_only(fabric: Fabric) -> None:
+    fabric["srv2"].sh("ovs-vsctl", "set", "port", "ce-shared", "trunks=3201")
+    try:
+        proof = fabric.certify()
+    finally:
+        fabric["srv2"].sh("ovs-vsctl", "set", "port", "ce-shared", "trunks=3201,3202")
+    assert proof.missing() == {IJ2: set(KINDS)}
+    assert proof.all("leaks") == []
 
 
 def test_links_that_share_a_tag_leak_into_each_other(fabric: Fabric) -> None:
