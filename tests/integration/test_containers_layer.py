@@ -72,37 +72,45 @@ def test_everything_that_can_be_declared_is_there_and_the_second_run_changes_not
     assert second["changed"] is False
 
 
-@pytest.mark.parametrize(
-    ("fields", "named"),
-    [
-        ({"image": "box:2"}, ["image", "env: VERSION", "labels: version"]),
-        ({"cmd": ["/bin/sleep", "1000"]}, ["cmd"]),
-        ({"entrypoint": ["/bin/sleep"], "cmd": ["1000"]}, ["entrypoint", "cmd"]),
-        ({"user": "nobody"}, ["user"]),
-        ({"env": {"A": "other"}}, ["env: A"]),
-        ({"labels": {"site": "n"}}, ["labels: site"]),
-        ({"binds": ["/tmp:/t:ro"]}, ["binds"]),
-        ({"sysctls": {"kernel.msgmax": "9000"}}, ["sysctls: kernel.msgmax"]),
-        ({"cap_add": ["NET_ADMIN"]}, ["cap_add"]),
-        ({"devices": ["/dev/null:/dev/n"]}, ["devices"]),
-        ({"system_paths": "unconfined"}, ["system_paths"]),
-        ({"memory": 64 * 1024 * 1024}, ["memory"]),
-        ({"cpu": 0.5}, ["cpu"]),
-        ({"files": [file("x", "y")]}, [f"files: {FILES}/r1/x"]),
-    ],
-    ids=lambda value: value[0].split("/")[0] if isinstance(value, list) else None,
-)
-def test_a_single_field_recreates_exactly_that_node_and_is_named(box: LabServer, fields: dict[str, Any], named: list[str]) -> None:
-    ok(converge(box, node(), node("r2")))
-    neighbour = box.inspect("lc-r2")["State"]["StartedAt"]
-    predicted = converge(box, node(**fields), node("r2"), check_mode=True)
-    done = converge(box, node(**fields), node("r2"))
+SINGLE: list[tuple[dict[str, Any], list[str]]] = [
+    ({"image": "box:2"}, ["image", "env: VERSION", "labels: version"]),
+    ({"cmd": ["/bin/sleep", "1000"]}, ["cmd"]),
+    ({"entrypoint": ["/bin/sleep"], "cmd": ["1000"]}, ["entrypoint", "cmd"]),
+    ({"user": "nobody"}, ["user"]),
+    ({"env": {"A": "other"}}, ["env: A"]),
+    ({"labels": {"site": "n"}}, ["labels: site"]),
+    ({"binds": ["/tmp:/t:ro"]}, ["binds"]),
+    ({"sysctls": {"kernel.msgmax": "9000"}}, ["sysctls: kernel.msgmax"]),
+    ({"cap_add": ["NET_ADMIN"]}, ["cap_add"]),
+    ({"devices": ["/dev/null:/dev/n"]}, ["devices"]),
+    ({"system_paths": "unconfined"}, ["system_paths"]),
+    ({"memory": 64 * 1024 * 1024}, ["memory"]),
+    ({"cpu": 0.5}, ["cpu"]),
+    ({"files": [file("x", "y", "n13")]}, [f"files: {FILES}/n13/x"]),
+]
+
+
+def test_each_single_field_recreates_exactly_its_node_and_is_named(box: LabServer) -> None:
+    names = [f"n{number}" for number in range(len(SINGLE))]
+    ok(converge(box, node(), *map(node, names)))
+    neighbour = box.inspect("lc-r1")["State"]["StartedAt"]
+    want = [node(), *(node(name, **fields) for name, (fields, _named) in zip(names, SINGLE, strict=True))]
+    predicted = converge(box, *want, check_mode=True)
+    done = converge(box, *want)
     assert predicted["changes"] == done["changes"]
-    change = next(one for one in done["changes"] if one["kind"] == "container")
-    assert (change["action"], change["name"], list(change["fields"])) == ("recreate", "lc-r1", named)
-    assert not [one for one in done["changes"] if "r2" in one["name"]]
-    assert box.inspect("lc-r2")["State"]["StartedAt"] == neighbour
-    assert ok(converge(box, node(**fields), node("r2"))) == []
+    told = [(one["action"], one["name"], list(one["fields"])) for one in done["changes"] if one["kind"] == "container"]
+    assert told == [("recreate", f"lc-{name}", named) for name, (_fields, named) in zip(names, SINGLE, strict=True)]
+    assert not [one for one in done["changes"] if "r1" in one["name"]]
+    assert box.inspect("lc-r1")["State"]["StartedAt"] == neighbour
+    assert ok(converge(box, *want)) == []
+
+
+def test_one_node_is_recreated_and_the_others_are_left_alone(box: LabServer) -> None:
+    ok(converge(box, node(), node("r2")))
+    found = converge(box, node(env={"TOKEN": "s3cret"}), node("r2"))
+    assert ok(found) == [("restart", "sandbox", "lc-r1.sb"), ("recreate", "container", "lc-r1")]
+    assert "env: TOKEN (none) -> set" in found["diff"]["prepared"]
+    assert "s3cret" not in str(found["changes"]) + str(found["diff"])
 
 
 @pytest.mark.parametrize(
