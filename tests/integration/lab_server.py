@@ -28,7 +28,8 @@ with patch_module_args(given["args"]):
 """
 PREFIX = "lc-"
 """Of every container that the tests of containers make, so that they leave others on the server alone; C(lc) begins their labs."""
-BUSYBOX = "sh sleep ls cat ip echo env sysctl kill true false touch hostname id tr mkdir ping".split()
+SHELL_WORDS = ("sh", "sleep", "cat", "echo", "env", "kill", "true", "false", "touch", "mkdir", "tr")
+BUSYBOX = (*SHELL_WORDS, "ls", "ip", "sysctl", "hostname", "id", "ping")
 
 
 class LabServer:
