@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _containers, _lock, _ports, _state, _tunnels
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
+from ansible_collections.archetype.lab.plugins.module_utils._container_plan import run_again
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Request
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
@@ -39,10 +40,14 @@ _LAYERS = ("bridge", "containers", "ports", "tunnels", "state")
 
 @dataclass(frozen=True)
 class Run:
-    """Who runs this. token tells the run from others: the lock that it takes is given back by the same token."""
+    """Who runs this. token tells the run from others: the lock that it takes is given back by the same token.
+
+    ended: the token of a run that has ended without giving its lock back.
+    """
 
     owner: str
     token: str
+    ended: str = ""
     check: bool = False
     diff: bool = False
 
@@ -112,6 +117,9 @@ class _Converger:
         fresh = containers.fresh_sandboxes if containers else frozenset()
         ports = attempt(lambda: self._plan_ports(fresh))
         tunnels = attempt(self._plan_tunnels)
+        if containers and ports:
+            remade = {change.name for change in ports[1].changes if change.action in ("create", "recreate")}
+            run_again(containers, {port.sandbox for port in self.declared.ports if port.name in remade})
         raise_all(list(dict.fromkeys(errors)))
         if bridge is None or containers is None or ports is None or tunnels is None:
             raise AssertionError("a layer gave neither a plan nor an error")
@@ -141,6 +149,7 @@ class _Converger:
             return
         if stages.containers.changes:
             self.outcome.errors += _containers.apply_sandboxes(self.server, stages.containers)
+        self._guard(lambda: stages.containers.journal.redo(stages.containers.again))
         moved = bool(stages.bridge.ops or stages.containers.changes)
         self._guard(lambda: self._apply_ports(*(self._plan_ports() if moved else stages.ports)))
         self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
@@ -184,7 +193,7 @@ class _Converger:
 def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
     """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done."""
     if not run.check:
-        _lock.acquire(declared.lab, run.owner, run.token)
+        _lock.acquire(declared.lab, run.owner, run.token, ended=run.ended)
     converger = _Converger(server, declared, run)
     stages = converger.plan()
     if run.check:
@@ -197,7 +206,7 @@ def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
 def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
     """Remove all that belongs to the lab on this server: ports, tunnels, containers, files. Needs the lab's name only."""
     if not run.check:
-        _lock.acquire(lab, run.owner, run.token)
+        _lock.acquire(lab, run.owner, run.token, ended=run.ended)
     outcome = _Outcome()
     try:
         ports = _ports.converge(server, Request(lab=lab, absent=True, prune=True), check=run.check)

@@ -51,17 +51,17 @@ class Lock:
         return self.token == token and (bool(token) or (self.owner, self.lab) == (owner, lab))
 
     def to_dict(self) -> dict[str, str]:
-        return {"owner": self.owner, "lab": self.lab, "since": self.since}
+        return {"owner": self.owner, "lab": self.lab, "since": self.since, "token": self.token}
 
 
 def path() -> Path:
     return Path(RUN_DIR) / "lock.json"
 
 
-def acquire(lab: str, owner: str, token: str, *, expires: float = EXPIRES, now: float | None = None) -> Lock | None:
+def acquire(lab: str, owner: str, token: str, *, ended: str = "", expires: float = EXPIRES, now: float | None = None) -> Lock | None:
     """Take the lock, or refresh it for the run that has it. Returns the stale lock of another run that was taken over, if any.
 
-    Raises LockedError when another run has it.
+    ended: the token of a run that is known to have ended; its lock is stale. Raises LockedError when another run has it.
     """
     moment = time.time() if now is None else now
     with _exclusive():
@@ -69,7 +69,7 @@ def acquire(lab: str, owner: str, token: str, *, expires: float = EXPIRES, now: 
         since = _iso(moment)
         if held is not None and held.same_run(lab, owner, token):
             since, held = held.since, None
-        elif held is not None and not held.stale(moment):
+        elif held is not None and not held.stale(moment) and not (ended and held.token == ended):
             raise _locked(held)
         _store(Lock(owner, lab, token, since, expires, moment))
         return held

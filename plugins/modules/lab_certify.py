@@ -109,7 +109,7 @@ EXAMPLES = r"""
     server: "{{ inventory_hostname }}"
     links: "{{ lab_plan.slices[inventory_hostname].links }}"
     step: listen
-    token: "{{ lab_token }}"
+    token: "{{ lab_run.token }}"
 
 - name: Send from every server
   archetype.lab.lab_certify:
@@ -117,7 +117,7 @@ EXAMPLES = r"""
     server: "{{ inventory_hostname }}"
     links: "{{ lab_plan.slices[inventory_hostname].links }}"
     step: send
-    token: "{{ lab_token }}"
+    token: "{{ lab_run.token }}"
 
 - name: Collect what was seen
   archetype.lab.lab_certify:
@@ -125,7 +125,7 @@ EXAMPLES = r"""
     server: "{{ inventory_hostname }}"
     links: "{{ lab_plan.slices[inventory_hostname].links }}"
     step: collect
-    token: "{{ lab_token }}"
+    token: "{{ lab_run.token }}"
   register: lab_frames
 """
 

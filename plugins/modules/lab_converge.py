@@ -45,7 +45,11 @@ options:
     type: str
     default: someone
   token:
-    description: What tells this run from others, for the lock.
+    description: What tells this run from others, for the lock; see P(archetype.lab.run#lookup).
+    type: str
+    default: ""
+  ended:
+    description: Token of a run that has ended without giving back its lock, which is taken over; see P(archetype.lab.ended_run#test).
     type: str
     default: ""
 """
@@ -117,12 +121,13 @@ def main() -> None:
             "take_back": {"type": "list", "elements": "str", "default": []},
             "owner": {"type": "str", "default": "someone"},
             "token": {"type": "str", "default": "", "no_log": False},
+            "ended": {"type": "str", "default": ""},
         },
         required_if=[("state", "present", ["declared"]), ("state", "absent", ["lab"])],
         supports_check_mode=True,
     )
     params = module.params
-    run = Run(owner=params["owner"], token=params["token"], check=module.check_mode, diff=module._diff)  # noqa: SLF001
+    run = Run(params["owner"], params["token"], params["ended"], check=module.check_mode, diff=module._diff)  # noqa: SLF001
 
     def work() -> dict[str, object]:
         with Server() as server:

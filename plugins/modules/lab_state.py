@@ -14,6 +14,7 @@ description:
   - Keeps the declared state of a lab in C(/var/lib/archetype-lab), so that the server can converge by itself after a reboot.
   - With O(state=absent) removes it, with all files of the lab's nodes.
   - Gives back the lock that M(archetype.lab.lab_converge) took. The lock of another run is left alone.
+  - Without O(declared) and O(release) it only tells who holds the lock.
 extends_documentation_fragment:
   - archetype.lab.attributes
   - archetype.lab.attributes.actiongroup_lab
@@ -40,7 +41,7 @@ EXAMPLES = r"""
   archetype.lab.lab_state:
     lab: demo
     declared: "{{ lab_plan.slices[inventory_hostname] }}"
-    release: "{{ lab_token }}"
+    release: "{{ lab_run.token }}"
 
 - name: Forget a lab
   archetype.lab.lab_state:
@@ -65,6 +66,10 @@ released:
   returned: always
   type: bool
   sample: true
+lock:
+  description: Who holds the lock of the server afterwards (C(owner), C(lab), C(since), C(token)), or null.
+  returned: always
+  type: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -94,7 +99,8 @@ def main() -> None:
         elif declared is not None:
             changes = _state.save(lab, declared, check=check)
         released = token is not None and not check and _lock.release(token)
-        return {**result_of(changes, diff=module._diff), "released": released}  # noqa: SLF001
+        held = _lock.current()
+        return {**result_of(changes, diff=module._diff), "released": released, "lock": held.to_dict() if held else None}  # noqa: SLF001
 
     run_module(module, work)
 

@@ -99,3 +99,19 @@ def test_a_lock_that_cannot_be_read_is_not_a_lock_that_is_free(run_dir: Path, te
         _lock.acquire("demo", "ann", "one")
     with pytest.raises(ReadError, match="remove it on the server if no run is under way"):
         _lock.current()
+
+
+def test_the_lock_of_a_run_that_is_known_to_have_ended_is_taken_over_and_no_other() -> None:
+    _lock.acquire("demo", "ann", "one", now=START)
+    with pytest.raises(LockedError):
+        _lock.acquire("demo", "bob", "two", ended="zero", now=START + 1)
+    _lock.acquire("demo", "bob", "two", ended="one", now=START + 1)
+    held = _lock.current(now=START + 2)
+    assert held is not None
+    assert (held.owner, held.token) == ("bob", "two")
+
+
+def test_a_lock_without_a_token_is_not_taken_over_by_saying_nothing() -> None:
+    _lock.acquire("demo", "ann", "", now=START)
+    with pytest.raises(LockedError):
+        _lock.acquire("demo", "bob", "two", ended="", now=START + 1)
