@@ -6,7 +6,8 @@
 """Which exec commands ran for which boot of a node, in C(/var/lib/archetype-lab/<lab>/boots.json).
 
 A boot of a node's network is one node container in one process of its sandbox: a restart of the node alone keeps addresses
-and routes, a new container or a new sandbox process has none. Each declared command runs once per boot, in order.
+and routes, a new container or a new sandbox process has none. Each declared command runs once per boot, in order. Where an
+interface of a running node had to be made anew, what the commands did to it is gone, and all of them run once more.
 """
 
 from __future__ import annotations
@@ -29,11 +30,15 @@ Command = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Boot:
-    """container: id of the node's container. sandbox: C(<id>@<time at which its process started>). done: digests of commands."""
+    """container: id of the node's container. sandbox: C(<id>@<time at which its process started>). done: digests of commands.
+
+    again: digests of commands that ran before an interface of the node was lost, and may fail now: part of what they do is there still.
+    """
 
     container: str
     sandbox: str
     done: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
 
 
 def sandbox_process(identity: str, started_at: str) -> str:
@@ -70,7 +75,10 @@ def load(lab: str) -> dict[str, Boot]:
             found = json.load(stream)
         if found["format"] != FORMAT:
             raise ReadError(f"{path} has format {found['format']}, not {FORMAT}", hint="use the version of the collection that wrote it")
-        return {node: Boot(one["container"], one["sandbox"], tuple(one["done"])) for node, one in found["nodes"].items()}
+        return {
+            node: Boot(one["container"], one["sandbox"], tuple(one["done"]), tuple(one.get("again", ())))
+            for node, one in found["nodes"].items()
+        }
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -100,7 +108,19 @@ class Journal:
     def done(self, node: str, command: Command) -> None:
         with self._lock:
             boot = self._boots[node]
-            self._store({**self._boots, node: Boot(boot.container, boot.sandbox, (*boot.done, digest_of(command)))})
+            digest = digest_of(command)
+            again = list(boot.again)
+            if digest in again:
+                again.remove(digest)
+            self._store({**self._boots, node: Boot(boot.container, boot.sandbox, (*boot.done, digest), tuple(again))})
+
+    def redo(self, nodes: t.Iterable[str]) -> None:
+        """All commands of these nodes are due again. Told before the interfaces are made: a run that is killed is caught up."""
+        with self._lock:
+            known = {node: self._boots[node] for node in nodes if node in self._boots}
+            fresh = {node: Boot(boot.container, boot.sandbox, (), boot.done + boot.again) for node, boot in known.items() if boot.done}
+            if fresh:
+                self._store({**self._boots, **fresh})
 
     def forget(self, nodes: t.Iterable[str]) -> None:
         gone = set(nodes)
@@ -125,7 +145,10 @@ class Journal:
 
 def _write(path: str, boots: t.Mapping[str, Boot]) -> None:
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    nodes = {node: {"container": boot.container, "sandbox": boot.sandbox, "done": boot.done} for node, boot in sorted(boots.items())}
+    nodes = {
+        node: {"container": boot.container, "sandbox": boot.sandbox, "done": boot.done, "again": boot.again}
+        for node, boot in sorted(boots.items())
+    }
     new = f"{path}.new"
     with open(new, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
         json.dump({"format": FORMAT, "nodes": nodes}, stream)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _files
 from ansible_collections.archetype.lab.plugins.module_utils import _container_spec as spec
@@ -77,7 +77,10 @@ class NodePlan:
 
 @dataclass
 class ContainersPlan:
-    """changes: for the result. failed: names of nodes that an earlier stage gave up, filled while the plan is carried out."""
+    """changes: for the result. failed: names of nodes that an earlier stage gave up, filled while the plan is carried out.
+
+    again: nodes whose commands run once more.
+    """
 
     lab: str
     state: State
@@ -90,6 +93,7 @@ class ContainersPlan:
     forget: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
+    again: list[str] = field(default_factory=list)
 
     @property
     def fresh_sandboxes(self) -> frozenset[str]:
@@ -220,6 +224,26 @@ def _plan_drop(found: ContainersPlan, have: HaveContainers, of_name: t.Callable[
     found.forget = sorted(node for node in have.boots if of_node(node))
 
 
+def _exec_change(want: Container, commands: t.Sequence[Command], why: str = "") -> Change:
+    count = f"{len(commands)} command" + ("s" if len(commands) > 1 else "")
+    return Change("run", "exec", want.name, want.node, reason=f"{count}, {why}" if why else count)
+
+
+def run_again(found: ContainersPlan, sandboxes: t.Collection[str]) -> None:
+    """Interfaces in these sandboxes will be made anew: where the node runs on, the addresses and routes on them need its commands again."""
+    for place, node in enumerate(found.nodes):
+        want = node.want
+        boot = found.have.boots.get(want.node)
+        if want.sandbox not in sandboxes or node.sandbox != "keep" or node.node not in ("keep", "start") or not (node.run and want.exec):
+            continue
+        if boot is None or not boot.done:
+            continue
+        found.again.append(want.node)
+        found.nodes[place] = replace(node, commands=want.exec)
+        found.changes = [one for one in found.changes if (one.kind, one.name) != ("exec", want.name)]
+        found.changes.append(_exec_change(want, want.exec, "as an interface is made anew"))
+
+
 class _NodePlanner:
     """The decisions for one node: its sandbox first, then the node, then its files and commands."""
 
@@ -249,8 +273,7 @@ class _NodePlanner:
         fields = differences if node == "recreate" else {}
         self._add_changes(found, node, Change(t.cast(t.Any, node), "container", self.want.name, self.want.node, fields, reason))
         if commands:
-            count = f"{len(commands)} command" + ("s" if len(commands) > 1 else "")
-            found.changes.append(Change("run", "exec", self.want.name, self.want.node, reason=count))
+            found.changes.append(_exec_change(self.want, commands))
 
     def _add_changes(self, found: ContainersPlan, step: str, change: Change) -> None:
         if step != "keep":

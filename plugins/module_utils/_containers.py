@@ -320,14 +320,15 @@ def _run_commands(worker: _Worker, boxes: t.Mapping[str, DockerContainer]) -> No
         box, container = boxes.get(want.sandbox), made.get(want.name)
         if box is None or container is None or not container.running:
             return  # the verification tells why
-        worker.plan.journal.begin(want.node, container.id, _boots.sandbox_process(box.id, box.started_at))
+        boot = worker.plan.journal.begin(want.node, container.id, _boots.sandbox_process(box.id, box.started_at))
         for command in node.commands:
             try:
                 _run_command(worker, want, command)
             except LabError:
                 if not _runs(worker, want.name):
                     return
-                raise
+                if _boots.digest_of(command) not in boot.again:
+                    raise
             worker.plan.journal.done(want.node, command)
 
     worker.on_nodes(nodes, run)
