@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _server
 from ansible_collections.archetype.lab.plugins.module_utils._boots import Boot, Journal, digest_of, pending
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import ContainersPlan, HaveContainers, NodePlan, run_again
