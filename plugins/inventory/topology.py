@@ -13,7 +13,8 @@ description:
   - Reads a lab file, whose name ends in C(.lab.yml) or C(.lab.yaml), and the topology that it names, a containerlab file as it is.
   - Servers are in group C(lab_servers). Each has C(lab_underlay_address), the address at which other servers reach it. Unless it is
     set already, it is C(ansible_host), resolved where it is a name, or V(127.0.0.1) for a local connection.
-  - Group C(lab_servers) has the variable C(lab_files), which is lab name to absolute path of its lab file, for all labs in the inventory.
+  - Group C(lab_servers) has two variables with an entry for each lab in the inventory. C(lab_files) is its name to the absolute path of its
+    lab file, C(lab_servers_of) is its name to its servers.
   - Every node is a host too, in the groups C(lab_nodes), C(lab_<name of the lab>), C(kind_<kind>) and the topology's own group. A lab
     called C(nodes) or C(servers) has the group C(lab_nodes_) or C(lab_servers_). A group of the topology whose name has another meaning in
     the inventory already gets the lab's group before its name, as in C(lab_demo_all).
@@ -175,14 +176,15 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             raise AnsibleParserError(f"{lab_file.path}: {what}. {remedy}")
         return hosts
 
-    def _lab_files(self) -> dict[str, str]:
+    def _servers_var(self, name: str) -> dict[str, t.Any]:
+        """What the lab files before this one have written into a variable of the group of all servers."""
         group = self.inventory.groups.get(names.SERVERS)
-        return dict(group.get_vars().get("lab_files") or {}) if group else {}
+        return dict(group.get_vars().get(name) or {}) if group else {}
 
     def _check_lab(self, lab_file: LabFile) -> None:
         """Two labs of one name, or of names with one group, would be taken for each other."""
         lab = lab_file.topology.name
-        for other, path in self._lab_files().items():
+        for other, path in self._servers_var("lab_files").items():
             same = other == lab and path != lab_file.path
             if same or (other != lab and names.lab_group(other, _safe) == names.lab_group(lab, _safe)):
                 what = f"lab {lab} has the name of lab {other} in {path}" if same else f"labs {lab} and {other} have the same group"
@@ -196,8 +198,10 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             for key, value in declared.get(server, {}).items():
                 self.inventory.set_variable(server, key, _shown(value))
             self._set_address(server)
-        files = {**self._lab_files(), lab_file.topology.name: lab_file.path}
+        files = {**self._servers_var("lab_files"), lab_file.topology.name: lab_file.path}
         self.inventory.set_variable(names.SERVERS, "lab_files", _shown(files))
+        members = {**self._servers_var("lab_servers_of"), lab_file.topology.name: sorted(servers)}
+        self.inventory.set_variable(names.SERVERS, "lab_servers_of", _shown(members))
 
     def _set_address(self, server: str) -> None:
         host = self.inventory.get_host(server)

@@ -12,27 +12,55 @@ import typing as t
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import ServerFacts
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 
-def observations(servers: t.Iterable[str], results: t.Mapping[str, t.Any], file: str) -> tuple[dict[str, Json], list[Problem]]:
+def observations(
+    servers: t.Mapping[str, ServerFacts], results: t.Mapping[str, t.Any], file: str
+) -> tuple[dict[str, Json], list[Problem]]:
     """The observed state of each server, out of what M(archetype.lab.lab_info) returned for it (or this state itself).
 
     No results at all is a plan without observation. Otherwise each server must have been observed: what could not be read is not empty.
     """
     found: dict[str, Json] = {}
     problems: list[Problem] = []
+    away = {servers[server].address for server in servers if (results.get(server) or {}).get("unreachable")}
     for server in sorted(servers) if results else ():
         result = results.get(server) or {}
         state = result.get("observed", result)
         if isinstance(state, t.Mapping) and not result.get("unreachable") and {"claims", "ports", "containers"} <= set(state):
             found[server] = state
-            continue
-        said = str(result.get("msg") or "").strip()
-        what = f"server {server} cannot be reached" if result.get("unreachable") else f"server {server} could not be observed"
-        remedy = "See that it is up and reachable by SSH" if result.get("unreachable") else "Prepare it with archetype.lab.prepare_servers"
-        problems.append(Problem(file, 0, 0, f"{what}: {said}" if said else what, remedy))
+        elif result.get("unreachable"):
+            said = _said(result.get("msg"))
+            problems.append(Problem(file, 0, 0, f"server {server} cannot be reached{said}", "See that it is up and reachable by SSH"))
+        else:
+            problems += [Problem(file, 0, 0, *_unobserved(server, error)) for error in _errors(result) if not _is_echo(error, away)]
     return found, problems
+
+
+def _errors(result: Json) -> list[Json]:
+    """Why a server could not be observed. A result without errors of ours (no interpreter, say) is one error."""
+    errors = [error for error in result.get("errors") or () if isinstance(error, t.Mapping)]
+    return errors or [{"msg": result.get("msg")}]
+
+
+def _is_echo(error: Json, away: t.Collection[str]) -> bool:
+    """Whether it only says what is said already: that servers do not answer that cannot be reached from here either."""
+    objects = error.get("objects") or ()
+    return bool(objects) and away.issuperset(objects)
+
+
+def _unobserved(server: str, error: Json) -> tuple[str, str]:
+    hint = str(error.get("hint") or "")
+    remedy = hint[:1].upper() + hint[1:] if hint else "Prepare it with archetype.lab.prepare_servers"
+    return f"server {server} could not be observed{_said(error.get('msg'))}", remedy
+
+
+def _said(message: t.Any) -> str:
+    """A message of somebody else as the end of a sentence of ours."""
+    text = str(message or "").strip().removeprefix("Task failed: ").rstrip(".")
+    return f": {text}" if text else ""
 
 
 def check_names(topology: Topology) -> list[Problem]:

@@ -1,0 +1,42 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller half of M(archetype.lab.lab_plan): the same plan as the lookup's, whose problems are shown once and as they are."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import load_lab_file
+from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
+from ansible_collections.archetype.lab.plugins.plugin_utils._plan import ServerFacts, make_plan
+
+_SPEC: dict[str, dict[str, t.Any]] = {
+    "lab_file": {"type": "path", "required": True},
+    "servers": {"type": "dict", "required": True},
+    "observation": {"type": "str", "default": "lab_observation"},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _valid, args = self.validate_argument_spec(argument_spec=_SPEC)
+        servers = {str(name): ServerFacts(str(address or "")) for name, address in plain(args["servers"]).items()}
+        hostvars = (task_vars or {})["hostvars"]
+        observed = {server: plain(hostvars.get(server, {}).get(args["observation"]) or {}) for server in servers}
+        try:
+            plan = make_plan(load_lab_file(plain(args["lab_file"])), servers, observed)
+        except LabFileError as error:
+            result.update(failed=True, msg=str(error))
+        else:
+            result.update(changed=False, plan=plan)
+        return result
