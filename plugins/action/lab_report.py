@@ -25,6 +25,9 @@ _SPEC: dict[str, dict[str, t.Any]] = {
     "fail": {"type": "bool", "default": True},
 }
 
+_MOST = 20
+"""Lines of a failure; the table has them all."""
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]
     TRANSFERS_FILES = False
@@ -42,8 +45,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if args["show"]:
             Display().display(table)
         result.update(changed=False, report=report, table=table, take_back=failed_links(plan, results), lock=render_lock(plan))
+        result["complaint"] = "" if report["ok"] else _complaint(report)
         if args["fail"] and not report["ok"] and not self._task.check_mode:
-            result.update(failed=True, msg=_failure(report))
+            result.update(failed=True, msg=result["complaint"])
         return result
 
 
@@ -73,8 +77,10 @@ def _ran(value: t.Any) -> dict[str, t.Any] | None:
     return None if not isinstance(result, dict) or result.get("skipped") else result
 
 
-def _failure(report: t.Mapping[str, t.Any]) -> str:
+def _complaint(report: t.Mapping[str, t.Any]) -> str:
     wrong = [f"link {one['key']}: {one['reason']}" for one in report["links"] if one["state"] == "error"]
     wrong += [f"node {one['name']}: {one['reason']}" for one in report["nodes"] if one["state"] == "error"]
     wrong += [f"server {name}: {one['reason']}" for name, one in report["servers"].items() if one["state"] != "ok"]
-    return f"lab {report['lab']} is not as declared:\n" + "\n".join(wrong)
+    more = len(wrong) - _MOST
+    listed = [*wrong[:_MOST], f"and {more} more, which are in the table"] if more > 0 else wrong
+    return f"lab {report['lab']} is not as declared:\n" + "\n".join(listed)

@@ -42,7 +42,7 @@ options:
     type: bool
     default: true
   fail:
-    description: Whether a lab that is not as declared is a failure.
+    description: Whether a lab that is not as declared is a failure. Ansible shows the whole result of a task that fails; see RV(complaint).
     type: bool
     default: true
 """
@@ -68,6 +68,10 @@ report:
     notes: {description: What the user should know., type: list, elements: str}
 table:
   description: The same as text.
+  returned: always
+  type: str
+complaint:
+  description: What is not as declared, one line for each object, or nothing.
   returned: always
   type: str
 take_back:
