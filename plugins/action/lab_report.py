@@ -20,7 +20,7 @@ _SPEC: dict[str, dict[str, t.Any]] = {
     "plan": {"type": "dict", "required": True},
     "observation": {"type": "str", "default": "lab_observation"},
     "convergence": {"type": "list", "elements": "str", "default": ["lab_convergence", "lab_taking_back"]},
-    "certification": {"type": "str", "default": "lab_certification"},
+    "certification": {"type": "list", "elements": "str", "default": ["lab_listening", "lab_sending", "lab_certification"]},
     "show": {"type": "bool", "default": True},
     "fail": {"type": "bool", "default": True},
 }
@@ -57,7 +57,9 @@ def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[s
     found: dict[str, t.Any] = {}
     info = _ran(registered.get(args["observation"]))
     runs = [one for one in (_ran(registered.get(name)) for name in args["convergence"]) if one]
-    certify = _ran(registered.get(args["certification"]))
+    steps = [one for one in (_ran(registered.get(name)) for name in args["certification"]) if one]
+    # A step that fails is why those after it have nothing to show.
+    certify = next((one for one in steps if one.get("msg")), steps[-1] if steps else None)
     for one in (info, *runs, certify):
         if one and one.get("unreachable"):
             found["unreachable"] = str(one.get("msg") or "it cannot be reached")

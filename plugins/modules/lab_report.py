@@ -34,9 +34,10 @@ options:
     elements: str
     default: [lab_convergence, lab_taking_back]
   certification:
-    description: Name of the variable in which every server has the result of M(archetype.lab.lab_certify).
-    type: str
-    default: lab_certification
+    description: Names of the variables in which every server has results of M(archetype.lab.lab_certify), that of its last step last.
+    type: list
+    elements: str
+    default: [lab_listening, lab_sending, lab_certification]
   show:
     description: Whether the table is shown.
     type: bool
