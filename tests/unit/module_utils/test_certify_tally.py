@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import time
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -169,9 +171,11 @@ def test_without_its_bridge_nothing_is_sent() -> None:
 
 
 @pytest.fixture
-def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(listener, "RUN_DIR", str(tmp_path))
-    return tmp_path
+def run_dir(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Path]:
+    """A folder with a short name: the path of a Unix socket has 107 bytes at most, and pytest's own folders are deep."""
+    with tempfile.TemporaryDirectory(prefix="al", dir="/tmp") as folder:
+        monkeypatch.setattr(listener, "RUN_DIR", folder)
+        yield Path(folder)
 
 
 @pytest.fixture
