@@ -10,7 +10,7 @@ import dataclasses
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,9 +126,9 @@ class Lab:
 
 
 def make_lab(folder: Path, name: str, nodes: Mapping[str, Json | str], links: Sequence[Sequence[str]], **options: Any) -> Lab:
-    """A lab of hosts. nodes: name -> its server, or its definition with C(server) in it."""
+    """A lab of hosts and segments. nodes: name -> its server, or its definition with C(server) in it."""
     defined = {node: {"server": one} if isinstance(one, str) else dict(one) for node, one in nodes.items()}
-    pins = {node: one.pop("server") for node, one in defined.items()}
+    pins = {node: one.pop("server") for node, one in defined.items() if "server" in one}
     topology = {
         "name": name,
         "topology": {
@@ -280,6 +280,6 @@ def prepared(testbed: Testbed, node_images: Sequence[str]) -> Testbed:
 
 
 @pytest.fixture(scope="module")
-def world(prepared: Testbed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(prepared: Testbed, tmp_path_factory: pytest.TempPathFactory) -> World:
     prepared.up(servers=3)
-    yield World(prepared, tmp_path_factory.mktemp("controller"))
+    return World(prepared, tmp_path_factory.mktemp("controller"))

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pings that go on while something else happens, and what became of each."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.integration.acceptance import World
+
+_ANSWER = re.compile(r"icmp_seq=(\d+) ttl=\S+ time=", re.MULTILINE)
+_SENT = re.compile(r"(\d+) packets transmitted")
+
+
+class Ping:
+    """A ping out of a container's network (or a named one's). It is judged after it was stopped."""
+
+    def __init__(self, world: World, server: str, container: str, address: str, interval: float = 0.02) -> None:
+        self.title = f"{container} on {server} to {address}"
+        self.file = world.folder / f"ping-{time.monotonic_ns()}.txt"
+        self.answers: Counter[int] = Counter()
+        self.sent = 0
+        pid = world.server(server).pid(container)
+        inside = ["nsenter", f"--net=/proc/{pid}/ns/net", "ping", "-n", "-i", str(interval), address]
+        self._stream = self.file.open("w")
+        line = world.testbed.server(server).entering(inside)
+        self._process = subprocess.Popen(line, stdout=self._stream, stderr=subprocess.STDOUT)
+
+    def begun(self) -> bool:
+        return len(_ANSWER.findall(self.file.read_text())) >= 5
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        self._process.wait(10)
+        self._stream.close()
+        text = self.file.read_text()
+        self.answers = Counter(int(number) for number in _ANSWER.findall(text))
+        told = _SENT.search(text)
+        self.sent = int(told.group(1)) if told else 0
+
+    @property
+    def lost(self) -> list[int]:
+        """The numbers of those that were not answered; the last one may still have been on its way."""
+        return [number for number in range(1, self.sent) if number not in self.answers]
+
+    @property
+    def twice(self) -> list[int]:
+        return [number for number, count in self.answers.items() if count > 1]
+
+    def check(self, at_least: int = 6) -> None:
+        assert self.sent >= at_least, f"{self.title}: only {self.sent} were sent: {Path(self.file).read_text()[-500:]}"
+        assert not self.lost, f"{self.title}: {len(self.lost)} of {self.sent} were lost, from {self.lost[0]} on"
+        assert not self.twice, f"{self.title}: {len(self.twice)} of {self.sent} were answered twice"
+
+
+@contextlib.contextmanager
+def pinging(world: World, *ways: tuple[str, str, str], interval: float = 0.02) -> Iterator[list[Ping]]:
+    """Ping all these ways (server, container, address) meanwhile, and see that every single one was answered once."""
+    pings = [Ping(world, *way, interval=interval) for way in ways]
+    try:
+        for one in pings:
+            world.wait(one.begun, 15, f"{one.title} is answered")
+        yield pings
+    finally:
+        for one in pings:
+            one.stop()
+    for one in pings:
+        one.check()
