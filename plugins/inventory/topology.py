@@ -124,7 +124,16 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import SUFF
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import place, read_lock
 
+_PLUGIN = re.compile(r"plugin:\s*[\"']?archetype\.lab\.topology\b")
 _WORDS = re.compile(r"[\w ./:,@+|=-]*")
+
+
+def _is_misnamed(path: str) -> bool:
+    """Whether a YAML file of another name says that it is for this plugin; the other plugins would only say that it is not for them."""
+    if not path.endswith((".yml", ".yaml")):
+        return False
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return any(_PLUGIN.match(line) for line in stream)
 
 
 def _safe(name: str) -> str:
@@ -149,10 +158,12 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
     NAME = "archetype.lab.topology"
 
     def verify_file(self, path: str) -> bool:
-        return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
+        return bool(super().verify_file(path)) and (path.endswith(SUFFIXES) or _is_misnamed(path))
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
+        if not path.endswith(SUFFIXES):
+            raise AnsibleParserError(f"{path}: this is a lab file, but is not called like one. Rename it to end in {SUFFIXES[0]}")
         try:
             lab_file = load_lab_file(path)
             servers = self._server_names(lab_file)

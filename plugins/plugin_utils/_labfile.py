@@ -144,7 +144,8 @@ class _LabFileReader(Reader):
                 if node in segments:
                     self.problems.add(server, f"{word(node)} is a segment, which runs on no server", "Take the line out")
                 else:
-                    self.problems.add(server, f"unknown node {quote(node)} in placement", did_you_mean(node, topology.nodes))
+                    remedy = did_you_mean(node, topology.nodes) or "Correct its name, or take the line out"
+                    self.problems.add(server, f"unknown node {quote(node)} in placement", remedy)
             elif not isinstance(servers, str) and server.text not in servers:
                 remedy = did_you_mean(server.text, servers) or f"Servers are: {', '.join(servers)}"
                 self.problems.add(server, f"node {word(node)} is pinned to the unknown server {quote(server.text)}", remedy)

@@ -16,9 +16,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import Serv
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 
-def observations(
-    servers: t.Mapping[str, ServerFacts], results: t.Mapping[str, t.Any], file: str
-) -> tuple[dict[str, Json], list[Problem]]:
+def observations(servers: t.Mapping[str, ServerFacts], results: t.Mapping[str, t.Any], file: str) -> tuple[dict[str, Json], list[Problem]]:
     """The observed state of each server, out of what M(archetype.lab.lab_info) returned for it (or this state itself).
 
     No results at all is a plan without observation. Otherwise each server must have been observed: what could not be read is not empty.
@@ -41,14 +39,14 @@ def observations(
 
 def _errors(result: Json) -> list[Json]:
     """Why a server could not be observed. A result without errors of ours (no interpreter, say) is one error."""
-    errors = [error for error in result.get("errors") or () if isinstance(error, t.Mapping)]
+    errors: list[Json] = [error for error in result.get("errors") or () if isinstance(error, t.Mapping)]
     return errors or [{"msg": result.get("msg")}]
 
 
-def _is_echo(error: Json, away: t.Collection[str]) -> bool:
+def _is_echo(error: Json, away: t.AbstractSet[str]) -> bool:
     """Whether it only says what is said already: that servers do not answer that cannot be reached from here either."""
     objects = error.get("objects") or ()
-    return bool(objects) and away.issuperset(objects)
+    return bool(objects) and away >= set(objects)
 
 
 def _unobserved(server: str, error: Json) -> tuple[str, str]:

@@ -280,3 +280,17 @@ def test_the_filters_and_the_test_work_in_a_template(folder: Folder) -> None:
     assert "eth1 eth2 False True" in shown(message)
     assert "is the management interface of kind linux" in shown("{{ 'eth0' | archetype.lab.linux_interface('linux') }}")
     assert "unknown kind lnux" in shown("{{ 'eth1' is archetype.lab.interface_of('lnux') }}")
+
+
+def test_a_lab_file_with_another_name_is_told_to_be_renamed(folder: Folder) -> None:
+    folder.write(demo__yml=LAB)
+    shown = folder.failure("servers.yml", "demo.yml")
+    assert "demo.yml: this is a lab file, but is not called like one. Rename it to end in .lab.yml" in shown
+
+
+def test_every_lab_knows_its_own_servers(folder: Folder) -> None:
+    inline = "lab: {name: two, topology: {nodes: {x: {kind: linux, image: i}}}}\n"
+    folder.write(two__lab__yml="plugin: archetype.lab.topology\nservers: {other: {ansible_host: 198.51.100.77}}\n" + inline)
+    hosts = folder.listed("servers.yml", "demo.lab.yml", "two.lab.yml")["_meta"]["hostvars"]
+    assert hosts["srv1"]["lab_servers_of"] == {"demo": ["srv1", "srv2", "srv3"], "two": ["other"]}
+    assert hosts["x"]["lab_server"] == "other"

@@ -110,7 +110,7 @@ ERRORS = [
     (HEAD + "servers: {a b: {}}", "t.lab.yml:3:11: \"a b\" cannot name a server. Use letters, digits, '.', '_' and '-'"),
     (HEAD + "servers: {a: 1}", 't.lab.yml:3:14: variables of server a must be a mapping, not "1"'),
     (HEAD + "servers: {a: {b-c: 1}}", "t.lab.yml:3:15: \"b-c\" cannot name a variable. Use letters, digits and '_'"),
-    (HEAD + "placement: {c: x}", 't.lab.yml:3:16: unknown node "c" in placement'),
+    (HEAD + "placement: {c: x}", 't.lab.yml:3:16: unknown node "c" in placement. Correct its name, or take the line out'),
     (HEAD + "placement: {A: x}", 't.lab.yml:3:16: unknown node "A" in placement. Did you mean "a"?'),
     (HEAD + "placement: {br: x}", "t.lab.yml:3:17: br is a segment, which runs on no server. Take the line out"),
     (HEAD + "placement: {a: }", "t.lab.yml:3:16: node a is pinned to no server. Name one, or take the line out"),

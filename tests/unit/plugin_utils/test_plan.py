@@ -311,6 +311,25 @@ def test_a_server_that_was_not_observed_is_not_taken_for_an_empty_one(result):
     assert "server srv2 could not be observed" in problems_of(observed=observed)
 
 
+def test_every_reason_why_a_server_could_not_be_observed_comes_with_what_to_do():
+    observed = measured(1500)
+    address = "198.18.0.1"
+    observed["srv1"] = {"unreachable": True, "msg": "Task failed: no route to host."}
+    observed["srv2"] = {
+        "msg": "both; at once",
+        "errors": [
+            {"msg": "dockerd does not answer", "hint": "start it", "objects": []},
+            {"msg": f"srv2 gets no answer from {address}", "hint": "see that it is up", "objects": [address]},
+        ],
+    }
+    observed["srv3"] = {"msg": "The interpreter was not found."}
+    assert problems_of(observed=observed).splitlines() == [
+        "x.lab.yml: server srv1 cannot be reached: no route to host. See that it is up and reachable by SSH",
+        "x.lab.yml: server srv2 could not be observed: dockerd does not answer. Start it",
+        "x.lab.yml: server srv3 could not be observed: The interpreter was not found. Prepare it with archetype.lab.prepare_servers",
+    ]
+
+
 def test_the_result_of_the_module_is_as_good_as_the_state_in_it():
     observed = measured(1500)
     wrapped = {server: {"changed": False, "observed": state} for server, state in observed.items()}
