@@ -52,7 +52,9 @@ options:
         elements: str
         required: true
       mtu:
-        description: MTU of the device; that of the underlay path less 50 over IPv4, or less 70 over IPv6.
+        description:
+          - MTU of the device; that of the underlay path less 50 over IPv4, or less 70 over IPv6.
+          - The links of a shared tunnel have an MTU that is lower by another 4, for the tag that each frame has in it.
         type: int
         required: true
       link:
@@ -116,7 +118,7 @@ EXAMPLES = r"""
         vni: 4712
         local: 198.51.100.1
         remotes: [198.51.100.2]
-        mtu: 1446
+        mtu: 1450
         links:
           - key: r1:eth1--r2:eth1
             tag: 3001

@@ -59,5 +59,5 @@ def test_the_device_has_the_declared_policies(lab: Tunnelled) -> None:
     assert " df " not in told, "unset is not shown"
     assert lab["srv1"].sh("ovs-vsctl", "get", "Interface", "tut1", "type").strip() in ("", '""', "system")
     lab.apply("srv1", lab.tunnel("srv1", "srv2", "srv3")).ok()
-    assert " learning " in lab["srv1"].sh("ip", "-details", "link", "show", "tut1").replace("nolearning", "none")
+    assert "nolearning" not in lab["srv1"].sh("ip", "-details", "link", "show", "tut1")
     assert lab.vxlan("srv1").get("df", "unset") == "unset"

@@ -23,11 +23,14 @@ def lab(testbed: Testbed) -> Iterator[Tunnelled]:
 
 
 def shared(lab: Tunnelled, server: str, other: str, *links: dict[str, Any]) -> dict[str, Any]:
-    return lab.tunnel(server, other, name="tuts", mtu=1446, links=list(links))
+    return lab.tunnel(server, other, name="tuts", links=list(links))
 
 
 def pairs(lab: Tunnelled) -> None:
-    """Two links with nodes of the same addresses at both ends, so that a frame that strays is seen."""
+    """Two links with nodes of the same addresses at both ends, so that a frame that strays is seen.
+
+    Their MTU is 4 less than the tunnel's, in which each frame has its tag.
+    """
     for tag, (left, right) in ((3001, "ab"), (3002, "cd")):
         lab.node("srv1", left, "198.51.100.1", tag=tag, mtu=1446)
         lab.node("srv2", right, "198.51.100.2", tag=tag, mtu=1446)
@@ -79,7 +82,8 @@ def test_a_segment_over_three_servers_has_no_loop_and_no_duplicate(lab: Tunnelle
     assert lab.broadcast(("srv3", "c"), ("srv1", "a"), ("srv2", "b")) == [every, every]
     for server, name in places.items():
         for number in range(1, 4):
-            assert lab.pings(server=server, name=name, address=f"198.51.100.{number}")
+            if f"srv{number}" != server:
+                assert lab.pings(server=server, name=name, address=f"198.51.100.{number}")
 
 
 def test_a_far_server_that_joins_a_segment_is_one_more_flood_entry(lab: Tunnelled) -> None:
