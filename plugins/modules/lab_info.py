@@ -111,7 +111,7 @@ observed:
       description: The address that this server uses towards its peers, and the path MTU to each.
       type: dict
     lock:
-      description: Who holds the lock of the server (C(owner), C(lab), C(since)), or null.
+      description: Who holds the lock of the server (C(owner), C(lab), C(since), C(token)), or null.
       type: dict
     versions:
       description: Versions of C(ovs), C(docker), C(kernel) and C(python).
