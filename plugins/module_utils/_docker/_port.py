@@ -64,7 +64,7 @@ class Docker(t.Protocol):
         """All containers of the server, in whatever state: name -> labels. One call."""
 
     def inspect(self, names: t.Sequence[str]) -> t.Mapping[str, DockerContainer]:
-        """These containers, read in parallel; one that went away meanwhile is left out."""
+        """These containers; one that went away meanwhile is left out."""
 
     def images(self, references: t.Sequence[str]) -> t.Mapping[str, Image | None]:
         """Each reference -> the image, or None where the server does not have it."""
