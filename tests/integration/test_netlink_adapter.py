@@ -25,6 +25,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._port impor
     SetDevice,
     Vxlan,
 )
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._wire import Wire
 
 CLONE_NEWNET = 0x40000000
 VXLAN = NewVxlan("av1", Vxlan(vni=7, local="198.51.100.1", remotes=("198.51.100.2",)), 1450, "archetype-lab:x:tunnel:k", 77)
@@ -181,3 +182,33 @@ def test_the_route_to_a_far_server_is_that_of_the_kernel(spaces: tuple[Namespace
     net.apply([SetDevice("lo", up=True)])
     assert net.route("127.0.0.9").device == "lo"
     assert "127.0.0.1" in net.local_addresses()
+
+
+class Killed(Exception):
+    """Stands for the end of a process between two system calls."""
+
+
+@pytest.mark.parametrize("sort", ["veth", "vxlan"])
+def test_a_run_that_is_killed_leaves_no_device_without_our_mark(
+    spaces: tuple[Namespace, Namespace], monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    sent = Wire._send_part
+
+    def send_and_die(wire: Wire, part: list[bytearray]) -> dict[int, object]:
+        sent(wire, part)
+        raise Killed
+
+    net = spaces[0].connect()
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Wire, "_send_part", send_and_die)
+        net.apply([veth(spaces), veth(spaces, 2)] if sort == "veth" else [VXLAN])
+    made = {name: device.alias for name, device in net.read().items() if device.kind in ("veth", "vxlan")}
+    assert made
+    assert all(alias.startswith("archetype-lab:x:") for alias in made.values())
+
+
+def test_a_device_of_somebody_else_keeps_its_alias_when_its_name_is_wanted(spaces: tuple[Namespace, Namespace]) -> None:
+    net = spaces[0].connect()
+    assert net.apply([replace(veth(spaces), peer_name="other", alias="theirs")]) == {}
+    assert "ap1" in net.apply([veth(spaces)])[0]
+    assert net.read()["ap1"].alias == "theirs"

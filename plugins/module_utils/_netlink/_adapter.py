@@ -47,6 +47,8 @@ _RTM_NEWLINK, _RTM_DELLINK, _RTM_SETLINK, _RTM_NEWNEIGH = 16, 17, 19, 28
 _NLM_F_EXCL, _NLM_F_CREATE, _NLM_F_APPEND = 0x200, 0x400, 0x800
 _NEW = _NLM_F_CREATE | _NLM_F_EXCL
 _IFF_UP = 1
+_OWN_INDEXES = 1 << 24
+"""Indexes of our devices begin here, far from those that the kernel gives by itself."""
 _AF_BRIDGE = 7
 _NUD_PERMANENT, _NUD_NOARP, _NTF_SELF = 0x80, 0x40, 0x02
 _DF = {"unset": 0, "set": 1, "inherit": 2}
@@ -105,7 +107,7 @@ def _named(name: str, *attrs: tuple[str, t.Any], up: bool | None = None) -> byte
     return _link(_RTM_SETLINK, [("IFLA_IFNAME", name), *attrs], up=up)
 
 
-def _new_veth(op: NewVeth, netns: int) -> bytearray:
+def _new_veth(op: NewVeth, netns: int, index: int) -> bytearray:
     """A pair whose other end is made where it belongs. That end cannot be up yet: it has no peer when it is made."""
     peer: Attributes = [("IFLA_IFNAME", op.peer_name), ("IFLA_MTU", op.mtu), ("IFLA_NET_NS_FD", netns)]
     if op.peer_mac:
@@ -113,10 +115,10 @@ def _new_veth(op: NewVeth, netns: int) -> bytearray:
     data = {"attrs": [("VETH_INFO_PEER", {"attrs": peer})]}
     info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", data)]}
     attrs: Attributes = [("IFLA_IFNAME", op.name), ("IFLA_MTU", op.mtu), ("IFLA_GROUP", op.group), ("IFLA_LINKINFO", info)]
-    return _link(_RTM_NEWLINK, attrs, flags=_NEW, up=op.up)
+    return _link(_RTM_NEWLINK, attrs, flags=_NEW, up=op.up, index=index)
 
 
-def _new_vxlan(op: NewVxlan) -> bytearray:
+def _new_vxlan(op: NewVxlan, index: int) -> bytearray:
     vxlan = op.vxlan
     six = "6" if ipaddress.ip_address(vxlan.local).version == 6 else ""
     data: Attributes = [
@@ -131,7 +133,7 @@ def _new_vxlan(op: NewVxlan) -> bytearray:
         data.append((f"IFLA_VXLAN_GROUP{six}", vxlan.remotes[0]))
     info = {"attrs": [("IFLA_INFO_KIND", "vxlan"), ("IFLA_INFO_DATA", {"attrs": data})]}
     attrs: Attributes = [("IFLA_IFNAME", op.name), ("IFLA_MTU", op.mtu), ("IFLA_GROUP", op.group), ("IFLA_LINKINFO", info)]
-    return _link(_RTM_NEWLINK, attrs, flags=_NEW)
+    return _link(_RTM_NEWLINK, attrs, flags=_NEW, index=index)
 
 
 def _flood_entry(index: int, remote: str) -> bytearray:
@@ -206,17 +208,17 @@ class KernelNetlink:
         with contextlib.ExitStack() as stack:
             handles, errors = _open_namespaces(run, stack)
             run = [one for one in run if one[0] not in errors]
-            errors.update(self._send(run, [_new_veth(op, handles[op.peer_netns]) for _index, op in run]))
+            errors.update(self._create(run, lambda op, index: _new_veth(op, handles[op.peer_netns], index)))
         made = [one for one in run if one[0] not in errors]
-        late = self._mark(made)
-        late.update(_bring_up_peers(made))
+        self._no_addresses(made)
+        late = _bring_up_peers(made)
         return {**errors, **self._take_back(made, late)}
 
     def _make_vxlans(self, run: _Run[NewVxlan]) -> Errors:
-        errors = self._send(run, [_new_vxlan(op) for _index, op in run])
+        errors = self._create(run, _new_vxlan)
         made = [one for one in run if one[0] not in errors]
-        late = self._mark(made)
-        late.update(self._flood([one for one in made if len(one[1].vxlan.remotes) > 1]))
+        self._no_addresses(made)
+        late = self._flood([one for one in made if len(one[1].vxlan.remotes) > 1])
         late.update(self._send(made, [_named(op.name, up=True) for _index, op in made]))
         return {**errors, **self._take_back(made, late)}
 
@@ -229,11 +231,28 @@ class KernelNetlink:
         refused = self._wire.send([_flood_entry(devices[op.name].index, remote) for _index, op, remote in entries])
         return {entries[place][0]: words_of(refusal, entries[place][1]) for place, refusal in refused.items()}
 
-    def _mark(self, made: _Run[t.Any]) -> Errors:
-        """Whose the new devices are, and that they take no addresses; the latter where the kernel knows IPv6 at all."""
-        errors = self._send(made, [_named(op.name, ("IFLA_IFALIAS", op.alias)) for _index, op in made])
+    def _create(self, run: _Run[t.Any], request: t.Callable[[t.Any, int], bytearray]) -> Errors:
+        """Make each device and say in the same breath whose it is: a run that is killed leaves no device without our mark.
+
+        The kernel takes no alias with a new device, but carries out all requests of one message before a signal counts. The mark goes
+        to an index that we chose, not to a name: where the device cannot be made, somebody else's of that name is not touched.
+        """
+        used = {device.index for device in self.read().values()}
+        firsts = iter(lambda: random.randrange(_OWN_INDEXES, 1 << 30), 0)  # noqa: S311
+        first = next(number for number in firsts if used.isdisjoint(range(number, number + len(run))))
+        requests: list[bytearray] = []
+        for place, (_index, op) in enumerate(run):
+            requests += [request(op, first + place), _link(_RTM_SETLINK, [("IFLA_IFALIAS", op.alias)], index=first + place)]
+        refused = self._wire.send(requests)
+        errors: Errors = {}
+        for place, refusal in sorted(refused.items()):
+            errors.setdefault(run[place // 2][0], words_of(refusal, run[place // 2][1]))
+        unmarked = [run[place // 2] for place in refused if place % 2 and place - 1 not in refused]
+        return {**errors, **self._take_back(unmarked, {index: errors[index] for index, _op in unmarked})}
+
+    def _no_addresses(self, made: _Run[t.Any]) -> None:
+        """The new devices take no addresses, where the kernel knows IPv6 at all; where it does not, it refuses."""
         self._wire.send([_no_addresses(op.name) for _index, op in made])
-        return errors
 
     def _take_back(self, made: _Run[t.Any], errors: Errors) -> Errors:
         """Delete what was made only by half."""
