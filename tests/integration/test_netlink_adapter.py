@@ -199,9 +199,11 @@ def test_a_run_that_is_killed_leaves_no_device_without_our_mark(
         raise Killed
 
     net = spaces[0].connect()
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    ops = [veth(spaces), veth(spaces, 2)] if sort == "veth" else [VXLAN]
+    with monkeypatch.context() as patched:
         patched.setattr(Wire, "_send_part", send_and_die)
-        net.apply([veth(spaces), veth(spaces, 2)] if sort == "veth" else [VXLAN])
+        with pytest.raises(Killed):
+            net.apply(ops)
     made = {name: device.alias for name, device in net.read().items() if device.kind in ("veth", "vxlan")}
     assert made
     assert all(alias.startswith("archetype-lab:x:") for alias in made.values())
