@@ -90,6 +90,7 @@ def read(server: Server, query: Query) -> Have:
 
 
 def _read_ovs(server: Server) -> OvsState:
+    server.ovs.check()
     return server.ovs.read()
 
 

@@ -11,10 +11,12 @@ Its connection is made with the first change, so that a run that changes nothing
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, MissingLibraryError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._ovsdb import _daemon
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsOp, OvsState
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._rows import Rows
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._snapshot import COLUMNS, DATABASE, START_HINT, Asker, read_state
@@ -69,6 +71,9 @@ class Adapter:
 
     def read(self) -> OvsState:
         return read_state(self._asker)
+
+    def check(self) -> None:
+        _daemon.check(os.path.dirname(self._address.removeprefix("unix:")))
 
     @property
     def _idl(self) -> t.Any:

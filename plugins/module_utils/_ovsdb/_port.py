@@ -113,6 +113,9 @@ class OvsDb(t.Protocol):
     def read(self) -> OvsState:
         """The present state. Raises ReadError when any part of it cannot be read."""
 
+    def check(self) -> None:
+        """See that ovs-vswitchd would carry out what is written. Raises ReadError."""
+
     def apply(self, ops: t.Sequence[OvsOp], *, wait: bool = True, timeout: float = 30.0) -> None:
         """All operations in one transaction, all or none; only what is deleted may go before it, in transactions of its own.
 
