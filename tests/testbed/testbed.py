@@ -236,7 +236,11 @@ def _write(path: Path, text: str) -> bool:
 
 
 def _sshd_config(directory: Path) -> str:
-    """PAM only where root's account is locked, because sshd refuses such an account otherwise."""
+    """PAM only where root's account is locked, because sshd refuses such an account otherwise.
+
+    A login shell that seems to be within another does not read this machine's C(~/.bashrc): whatever its user has put there is not on a
+    server, and would run with every task.
+    """
     entries = [line.split(":") for line in Path("/etc/shadow").read_text().splitlines() if line.startswith("root:")]
     locked = any(entry[1].startswith("!") for entry in entries)
     return "\n".join(
@@ -251,6 +255,7 @@ def _sshd_config(directory: Path) -> str:
             "MaxSessions 100",
             f"UsePAM {'yes' if locked else 'no'}",
             "Subsystem sftp internal-sftp",
+            "SetEnv SHLVL=1",
             "",
         )
     )
