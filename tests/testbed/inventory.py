@@ -28,6 +28,8 @@ def ssh_args(config: Config) -> str:
         "GlobalKnownHostsFile=/dev/null",
         "LogLevel=ERROR",
         "ControlMaster=auto",
+        "ServerAliveInterval=5",
+        "ServerAliveCountMax=4",
         "ControlPersist=60s",
         f"ControlPath={config.directory}/cp/%C",
         f"ProxyCommand={proxy}",
