@@ -50,16 +50,29 @@ def labs() -> list[str]:
     return sorted(one.name.removesuffix(".json") for one in Path(STATE_DIR).glob("*.json"))
 
 
+def _text(declared: t.Mapping[str, t.Any]) -> str:
+    return json.dumps(declared, sort_keys=True, indent=1) + "\n"
+
+
+def kept(lab: str, declared: t.Mapping[str, t.Any]) -> bool:
+    """Whether this is the declared state that the server keeps, so that there is nothing to save. Raises ReadError."""
+    return _kept(path(lab), lab) == _text(declared)
+
+
+def _kept(target: Path, lab: str) -> str | None:
+    try:
+        return target.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{target} cannot be read: {error}", objects=(lab,)) from error
+
+
 def save(lab: str, declared: t.Mapping[str, t.Any], *, check: bool = False) -> list[Change]:
     """Keep the declared state, if it is another than what is kept. Its content may hold secrets, and is in no diff."""
     target = path(lab)
-    text = json.dumps(declared, sort_keys=True, indent=1) + "\n"
-    try:
-        have = target.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        have = None
-    except (OSError, ValueError) as error:
-        raise ReadError(f"{target} cannot be read: {error}", objects=(lab,)) from error
+    text = _text(declared)
+    have = _kept(target, lab)
     if have == text:
         return []
     if not check:

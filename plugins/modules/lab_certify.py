@@ -100,6 +100,12 @@ options:
     description: Seconds after which a listener ends that nobody collects.
     type: float
     default: 120.0
+  unlock:
+    description:
+      - Whether O(step=collect) gives back the lock of this server, if it is that of the run which O(token) names.
+      - For a run that has nothing left to do on this server; else M(archetype.lab.lab_state) gives it back at the end.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -192,6 +198,11 @@ unsent:
   returned: when O(step=send)
   type: dict
   sample: {}
+released:
+  description: Whether the lock was this run's and was given back.
+  returned: when O(step=collect) and O(unlock=true)
+  type: bool
+  sample: true
 skipped:
   description: That nothing was done.
   returned: in check mode
@@ -208,7 +219,7 @@ import secrets
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archetype.lab.plugins.module_utils import _argspec
+from ansible_collections.archetype.lab.plugins.module_utils import _argspec, _lock
 from ansible_collections.archetype.lab.plugins.module_utils._certify import run as certify
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Link
 from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
@@ -226,6 +237,7 @@ def main() -> None:
             "token": {"type": "str", "no_log": False},
             "timeout": {"type": "float", "default": 2.0},
             "lifetime": {"type": "float", "default": 120.0},
+            "unlock": {"type": "bool", "default": False},
         },
         required_if=[("step", step, ["token"]) for step in ("listen", "send", "collect")],
         supports_check_mode=True,
@@ -246,7 +258,9 @@ def main() -> None:
             lifetime=params["lifetime"],
         )
         with Server() as server:
-            return {"changed": False, **certify.STEPS[step](run, server)}
+            done = certify.STEPS[step](run, server)
+        released = {"released": _lock.release(run.token)} if step == "collect" and params["unlock"] else {}
+        return {"changed": False, **done, **released}
 
     run_module(module, work)
 

@@ -17,7 +17,8 @@ description:
   - Everything that can be known beforehand (foreign objects in the way, tags that are taken, missing images) stops the run before the
     server is touched. What fails afterwards is returned per object, and the rest is done.
   - What belongs to the lab and is not declared is removed.
-  - Takes the lock of the server, and keeps it until M(archetype.lab.lab_state) gives it back. With O(state=absent) it gives it back itself.
+  - Takes the lock of the server, and keeps it until M(archetype.lab.lab_state) or M(archetype.lab.lab_certify) gives it back.
+    With O(state=absent) it gives it back itself.
 extends_documentation_fragment:
   - archetype.lab.attributes
   - archetype.lab.attributes.actiongroup_lab
@@ -92,6 +93,10 @@ tunnels:
   returned: when O(state=present)
   type: list
   elements: dict
+kept:
+  description: Whether the server keeps this declared state already, so that M(archetype.lab.lab_state) has nothing to keep.
+  returned: when O(state=present)
+  type: bool
 errors:
   description: Everything that failed.
   returned: failure
@@ -106,6 +111,7 @@ errors:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.archetype.lab.plugins.module_utils import _state
 from ansible_collections.archetype.lab.plugins.module_utils._converge import Run, converge, remove
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
@@ -134,7 +140,8 @@ def main() -> None:
             if params["state"] == "absent":
                 return remove(server, params["lab"], run)
             declared = Declared.from_params(params["declared"])
-            return converge(server, declared.without_links(params["take_back"]), run)
+            done = converge(server, declared.without_links(params["take_back"]), run)
+            return {**done, "kept": _state.kept(declared.lab, params["declared"])}
 
     run_module(module, work)
 

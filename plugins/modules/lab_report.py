@@ -83,4 +83,8 @@ lock:
   description: The content of the lock file, which records where the nodes are.
   returned: always
   type: str
+lock_changed:
+  description: Whether the lock file has another content, or is not there.
+  returned: always
+  type: bool
 """
