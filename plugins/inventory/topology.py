@@ -169,7 +169,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             servers = self._server_names(lab_file)
             placement = place(lab_file.topology, servers, lab_file.pins, read_lock(lab_file.lock_file).placement, file=lab_file.path)
         except LabFileError as exc:
-            raise AnsibleParserError(str(exc)) from exc
+            raise AnsibleParserError(str(exc)) from None  # the problems are whole; a chain would repeat them
         self._check_lab(lab_file)
         self._add_servers(lab_file, servers)
         self._add_nodes(lab_file, placement)

@@ -56,4 +56,4 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         try:
             return [needs_of(load_lab_file(plain(term))) for term in terms]
         except LabFileError as error:
-            raise AnsibleLookupError(str(error)) from error
+            raise AnsibleLookupError(str(error)) from None  # the problems are whole; a chain would repeat them

@@ -79,4 +79,4 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         try:
             return [make_plan(load_lab_file(plain(term)), servers, observed) for term in terms]
         except LabFileError as error:
-            raise AnsibleLookupError(str(error)) from error
+            raise AnsibleLookupError(str(error)) from None  # the problems are whole; a chain would repeat them

@@ -32,12 +32,15 @@ def error_dicts(error: LabError) -> list[dict[str, t.Any]]:
 
 
 def run_module(module: AnsibleModule, work: t.Callable[[], dict[str, t.Any]]) -> t.NoReturn:
-    """Run C(work) and leave the module with its result, or with all of its errors."""
+    """Run C(work) and leave the module with its result, or with all of its errors.
+
+    The exception is not handed on: fail_json takes the traceback from it by itself, and would say its message, which is whole, twice.
+    """
     try:
         result = work()
     except PartialResult as error:
-        module.fail_json(msg=str(error), errors=error_dicts(error), exception=error, **error.result)
+        module.fail_json(msg=str(error), errors=error_dicts(error), **error.result)
     except LabError as error:
-        module.fail_json(msg=str(error), errors=error_dicts(error), exception=error)
+        module.fail_json(msg=str(error), errors=error_dicts(error))
     module.exit_json(**result)
     raise AssertionError("exit_json returned")
