@@ -235,6 +235,10 @@ class World:
         listed = self.each(lambda server: LabServer(server).docker("ps", "-a", "--format", "{{.Names}}").split())
         return {server: {name for name in names if name.startswith(prefix)} for server, names in listed.items()}
 
+    def locked(self) -> list[str]:
+        """The servers that are locked by a run."""
+        return [name for name, held in self.each(lambda one: one.run(["test", "-e", LOCK]).returncode == 0).items() if held]
+
     def ovs_marks(self, server: str) -> dict[str, Json]:
         """Every OVS port of a server, with its columns that a lab sets."""
         return ovs_table(self.on(server, "ovs-vsctl", "--format=json", "--columns=name,tag,vlan_mode,external_ids", "list", "Port"))

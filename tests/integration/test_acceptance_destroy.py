@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.integration.acceptance import HOST, SERVERS, Lab, Run, World, addressed, make_lab
+from tests.integration.dumps import dump
 from tests.integration.pings import Ping, pinging
 from tests.testbed.testbed import Server
 
@@ -62,37 +62,6 @@ def _uproot(world: World) -> None:
     world.each(clean)
 
 
-def _dump(server: Server, lab: str) -> dict[str, Any]:
-    """Everything on a server that is not the lab's."""
-
-    def run(*words: str) -> str:
-        return str(server.run(list(words), check=True).stdout)
-
-    def of_lab(value: Any) -> bool:
-        return lab in json.dumps(value)
-
-    ids = run("docker", "ps", "-aq", "--no-trunc").split()
-    containers = json.loads(run("docker", "inspect", *ids)) if ids else []
-    tables = {}
-    for name in ("Port", "Interface"):
-        table = json.loads(run("ovs-vsctl", "--format=json", "list", name))
-        rows = [dict(zip(table["headings"], row, strict=True)) for row in table["data"]]
-        moving = ("statistics", "ifindex", "_uuid")
-        tables[name] = {row["name"]: {key: row[key] for key in row if key not in moving} for row in rows}
-    devices = {one["ifname"]: one for one in json.loads(run("ip", "-json", "-details", "link"))}
-    files = run("find", "/var/lib/archetype-lab", "/run/archetype-lab", "-type", "f", "-printf", "%p %s %m %T@\n").splitlines()
-    return {
-        "containers": {one["Name"]: [one["Id"], one["State"]["Pid"], one["State"]["StartedAt"]] for one in containers if not of_lab(one)},
-        "images": sorted(run("docker", "images", "-q", "--no-trunc").split()),
-        "ports": {name: row for name, row in tables["Port"].items() if not of_lab(row["external_ids"])},
-        "interfaces": {name: row for name, row in tables["Interface"].items() if name in devices and not of_lab(devices[name])},
-        "devices": {name: one for name, one in devices.items() if not of_lab(one)},
-        "files": sorted(one for one in files if f"/{lab}" not in one),
-        "bridges": run("ovs-vsctl", "list-br"),
-        "settings": run("ovs-vsctl", "--columns=other_config,external_ids", "list", "Open_vSwitch"),
-    }
-
-
 @dataclasses.dataclass(frozen=True)
 class Story:
     gone: Lab
@@ -118,7 +87,7 @@ def story(world: World) -> Iterator[Story]:
     _plant(world)
     empty = world.each(_namespaces)
     world.deploy(gone).green()
-    before = world.each(lambda server: _dump(server, "gone"))
+    before = world.each(lambda server: dump(server, "gone"))
     ways = [
         ("srv1", kept.container("a"), "10.2.0.2"),
         ("srv1", kept.container("a"), "10.2.1.2"),
@@ -127,7 +96,7 @@ def story(world: World) -> Iterator[Story]:
     ]
     with pinging(world, *ways) as pings:
         destroyed = world.play("destroy_lab", gone)
-    after = world.each(lambda server: _dump(server, "gone"))
+    after = world.each(lambda server: dump(server, "gone"))
     full = world.each(_namespaces)
     yield Story(gone, kept, before, after, {server: (empty[server], full[server]) for server in SERVERS}, pings, destroyed)
     _uproot(world)
