@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -38,5 +39,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except LabFileError as error:
             result.update(failed=True, msg=str(error))
         else:
-            result.update(changed=False, plan=plan)
+            result.update(changed=False, plan=plan, lock_writable=_is_writable(plan["lock_file"]))
         return result
+
+
+def _is_writable(path: str) -> bool:
+    """Whether a file can be put there, in the place of one that may be there; for this very user, as the controller writes it."""
+    return os.access(os.path.dirname(path), os.W_OK | os.X_OK) and not os.path.isdir(path)

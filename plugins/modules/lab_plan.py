@@ -56,4 +56,8 @@ plan:
   description: The plan, as P(archetype.lab.plan#lookup) describes it.
   returned: success
   type: dict
+lock_writable:
+  description: Whether the lock file can be written, into the folder of the topology.
+  returned: success
+  type: bool
 """
