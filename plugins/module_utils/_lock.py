@@ -27,6 +27,9 @@ from ansible_collections.archetype.lab.plugins.module_utils._server import RUN_D
 EXPIRES = 1800.0
 """Seconds after the last sign of life of its run after which a lock is stale."""
 
+PATIENCE = 120.0
+"""Seconds to wait for what an ended run left at work."""
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -93,6 +96,34 @@ def current(*, now: float | None = None) -> Lock | None:
     return None if held is None or held.stale(time.time() if now is None else now) else held
 
 
+@contextlib.contextmanager
+def at_work(lab: str, *, patience: float = PATIENCE) -> t.Iterator[None]:
+    """One process at a time works on this server, whichever run it is of.
+
+    The processes of a run that was killed on the controller work on for a while; whoever took over its lock waits here until they are
+    done. Raises LockedError when that takes longer than C(patience) seconds.
+    """
+    guard = _open("work")
+    try:
+        _wait_for(guard, lab, time.monotonic() + patience)
+        yield
+    finally:
+        os.close(guard)
+
+
+def _wait_for(guard: int, lab: str, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                what = "a process of an earlier run, which has ended, still works on this server"
+                raise LockedError(what, hint="look for lab_converge in its list of processes, and run again", objects=(lab,)) from error
+            time.sleep(0.05)
+        else:
+            return
+
+
 def _locked(held: Lock) -> LockedError:
     return LockedError(
         f"this server is locked by {held.owner}, who works on lab {held.lab} since {held.since}",
@@ -108,17 +139,21 @@ def _iso(moment: float) -> str:
 @contextlib.contextmanager
 def _exclusive() -> t.Iterator[None]:
     """One process at a time looks at the lock and changes it. The kernel gives this up when the process dies."""
-    folder = path().parent
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        guard = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _failed(error) from error
+    guard = _open("lock")
     try:
         fcntl.flock(guard, fcntl.LOCK_EX)
         yield
     finally:
         os.close(guard)
+
+
+def _open(name: str) -> int:
+    folder = path().parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _failed(error) from error
 
 
 def _load() -> Lock | None:

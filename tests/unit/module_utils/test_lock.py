@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -115,3 +116,25 @@ def test_a_lock_without_a_token_is_not_taken_over_by_saying_nothing() -> None:
     _lock.acquire("demo", "ann", "", now=START)
     with pytest.raises(LockedError):
         _lock.acquire("demo", "bob", "two", ended="", now=START + 1)
+
+
+def test_one_process_at_a_time_works_and_the_next_waits_for_it() -> None:
+    order: list[str] = []
+    with ThreadPoolExecutor() as pool, _lock.at_work("demo"):
+
+        def follow() -> None:
+            with _lock.at_work("demo"):
+                order.append("second")
+
+        second = pool.submit(follow)
+        time.sleep(0.2)
+        order.append("first")
+    second.result(timeout=5)
+    assert order == ["first", "second"]
+
+
+def test_waiting_for_another_process_ends() -> None:
+    with _lock.at_work("demo"), pytest.raises(LockedError, match="a process of an earlier run"), _lock.at_work("demo", patience=0.1):
+        pytest.fail("two at once")
+    with _lock.at_work("demo", patience=0.1):
+        pass
