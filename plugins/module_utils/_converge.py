@@ -13,12 +13,13 @@ makes them read again; a run with nothing to do reads once.
 from __future__ import annotations
 
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _containers, _lock, _ports, _state, _tunnels
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import run_again
-from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, LockedError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Request
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import as_dict
@@ -190,10 +191,19 @@ class _Converger:
         self.outcome.result["containers"] = _containers.describe(found, self.lab, want)
 
 
+def _take_lock(lab: str, run: Run) -> None:
+    """Raises PartialResult, with the lock of the other run, when another run works on this server."""
+    try:
+        _lock.acquire(lab, run.owner, run.token, ended=run.ended)
+    except LockedError as error:
+        held = _lock.current()
+        raise PartialResult([error], {"lock": held.to_dict() if held else None}) from error
+
+
 def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
     """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done."""
     if not run.check:
-        _lock.acquire(declared.lab, run.owner, run.token, ended=run.ended)
+        _take_lock(declared.lab, run)
     converger = _Converger(server, declared, run)
     stages = converger.plan()
     if run.check:
@@ -203,21 +213,69 @@ def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
     return converger.outcome.finish(run)
 
 
+class _Remover:
+    """One pass over one server, on which nothing of the lab is to be left. All is read and planned before anything is touched."""
+
+    def __init__(self, server: Server, lab: str) -> None:
+        self.server = server
+        self.lab = lab
+        self.unwanted = Request(lab=lab, absent=True, prune=True)
+        self.ports_have = _ports.read(server, self.unwanted)
+        self.ports = _ports.plan(self.unwanted, self.ports_have)
+        self.tunnels_have = _tunnels.read(server)
+        self.tunnels = plan_tunnels((), self.tunnels_have, lab=lab, state="absent", prune=True)
+        self.containers = _containers.plan((), _containers.read(server, lab, ()), lab=lab, state="absent", prune=True)
+        self.outcome = _Outcome()
+
+    def predict(self) -> None:
+        self.outcome.layers = {"ports": self.ports.changes, "tunnels": self.tunnels.changes, "containers": self.containers.changes}
+
+    def apply(self) -> None:
+        """Wires and containers at once: one side waits for ovs-vswitchd, the other for dockerd."""
+        with ThreadPoolExecutor(1) as beside:
+            containers = beside.submit(_errors_of, self._drop_containers)
+            wires = _errors_of(self._drop_ports) + _errors_of(self._drop_tunnels)
+        self.outcome.errors = wires + containers.result()
+
+    def _drop_ports(self) -> list[LabError]:
+        result = _ports.apply(self.server, self.unwanted, self.ports, self.ports_have)
+        self.outcome.layers["ports"] = result.changes
+        return result.errors
+
+    def _drop_tunnels(self) -> list[LabError]:
+        if not (self.tunnels.changes or self.tunnels.blocked):
+            return []
+        self.outcome.layers["tunnels"] = self.tunnels.changes
+        return _tunnels.apply(self.server, self.tunnels, self.tunnels_have, lab=self.lab)
+
+    def _drop_containers(self) -> list[LabError]:
+        self.outcome.layers["containers"] = self.containers.changes
+        return _containers.apply_sandboxes(self.server, self.containers) if self.containers.changes else []
+
+
+def _errors_of(step: t.Callable[[], list[LabError]]) -> list[LabError]:
+    """What went wrong, whether it was raised or returned."""
+    try:
+        return step()
+    except Errors as several:
+        return several.errors
+    except LabError as error:
+        return [error]
+
+
 def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
     """Remove all that belongs to the lab on this server: ports, tunnels, containers, files. Needs the lab's name only."""
     if not run.check:
-        _lock.acquire(lab, run.owner, run.token, ended=run.ended)
-    outcome = _Outcome()
+        _take_lock(lab, run)
     try:
-        ports = _ports.converge(server, Request(lab=lab, absent=True, prune=True), check=run.check)
-        tunnels = _tunnels.converge(server, (), lab=lab, state="absent", prune=True, check_mode=run.check)
-        containers = _containers.converge(server, lab, (), state="absent", prune=True, check_mode=run.check)
-        for name, layer in (("ports", ports), ("tunnels", tunnels), ("containers", containers)):
-            outcome.layers[name] = layer.changes
-            outcome.errors += layer.errors
-        if not outcome.errors:
-            outcome.layers["state"] = _state.remove(lab, check=run.check)
+        remover = _Remover(server, lab)
+        if run.check:
+            remover.predict()
+        else:
+            remover.apply()
+        if not remover.outcome.errors:
+            remover.outcome.layers["state"] = _state.remove(lab, check=run.check)
     finally:
         if not run.check:
             _lock.release(run.token)
-    return outcome.finish(run)
+    return remover.outcome.finish(run)

@@ -97,6 +97,10 @@ kept:
   description: Whether the server keeps this declared state already, so that M(archetype.lab.lab_state) has nothing to keep.
   returned: when O(state=present)
   type: bool
+lock:
+  description: The lock of another run (C(owner), C(lab), C(since), C(token)), because of which nothing was done.
+  returned: failure, when another run works on this server
+  type: dict
 errors:
   description: Everything that failed.
   returned: failure

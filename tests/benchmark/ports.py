@@ -205,6 +205,10 @@ class Bench:
         self.paths = json.dumps(self.step("namespaces"))
         self.step("clear")
 
+    def stop(self) -> None:
+        self.step("clear")
+        self.server.run(["docker", "rm", "-f", *(sandbox(number) for number in range(NODES))])
+
     def step(self, what: str, count: int | None = None) -> dict[str, Any]:
         variables = [f"PYTHONPATH={ROOT / 'collections'}", f"NAMESPACES={self.paths}"]
         words = [sys.executable, __file__, "--step", what, "--count", str(count or self.count)]
