@@ -23,6 +23,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValu
 _FILE_KEYS = ("debug", "mgmt", "name", "prefix", "settings", "topology")
 _FILE_NOT_HONOURED = ("debug", "mgmt", "settings")
 _TOPOLOGY_KEYS = ("defaults", "groups", "kinds", "links", "nodes")
+_MAGIC = "__git"
+"""C(__gitBranch__) and C(__gitHash__): a lab whose name changes with each commit would be another lab each time."""
 IMPORT_ENVIRONMENT = "__IMPORT_ENVS"
 _SEGMENT_KEYS = ("group", "kind", "labels")
 
@@ -74,6 +76,9 @@ class _TopologyReader(Reader):
         if value is None:
             self.problems.add(file, "name is missing", "Give the lab a name")
         name = self.text(value, "name")
+        if name and _MAGIC in name:
+            self.problems.add(value, f"name: {quote(name)} has a variable of containerlab's, which is not supported", "Write the name out")
+            return ""
         try:
             check_lab("x" if name is None else name)
         except NameFault as exc:

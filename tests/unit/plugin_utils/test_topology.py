@@ -282,6 +282,10 @@ FILE_ERRORS = [
         't.clab.yml:2:1: unknown key "topolgy" in a topology file. Did you mean "topology"?',
     ),
     (
+        "name: t-__gitBranch__\ntopology: {nodes: {a: {kind: linux, image: i}}}\n",
+        't.clab.yml:1:7: name: "t-__gitBranch__" has a variable of containerlab\'s, which is not supported. Write the name out',
+    ),
+    (
         "name: t\ntopology: {nodes: {a: {kind: linux}}}\n",
         "t.clab.yml:2:20: node a has no image. Give it one, or give one to its group, its kind or the defaults",
     ),
