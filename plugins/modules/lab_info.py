@@ -16,7 +16,6 @@ description:
     other servers, and who holds its lock.
   - Fails when anything cannot be read, with all the reasons at once.
 extends_documentation_fragment:
-  - archetype.lab.attributes
   - archetype.lab.attributes.info_module
   - archetype.lab.attributes.actiongroup_lab
   - archetype.lab.containers

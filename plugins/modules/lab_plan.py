@@ -16,7 +16,6 @@ description:
   - Every server of the lab must have been observed. What could not be read is not taken for nothing.
   - Runs on the controller; touches no server.
 extends_documentation_fragment:
-  - archetype.lab.attributes
   - archetype.lab.attributes.report
 options:
   lab_file:

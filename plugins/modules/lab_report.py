@@ -16,8 +16,6 @@ description:
   - A link is C(up) only when frames of every kind arrived from each of its endpoints at every other, and nothing leaked.
   - Runs on the controller; touches no server.
 extends_documentation_fragment:
-  - archetype.lab.attributes
-  - archetype.lab.attributes.actiongroup_lab
   - archetype.lab.attributes.report
 options:
   plan:
