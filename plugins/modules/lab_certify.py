@@ -24,7 +24,8 @@ extends_documentation_fragment:
   - archetype.lab.layer.ovs
 attributes:
   check_mode:
-    description: Sends nothing in check mode, and returns only RV(skipped) and RV(msg).
+    description: Can run in check mode.
+    details: Sends nothing in check mode, and returns only RV(skipped) and RV(msg).
     support: partial
   diff_mode:
     description: Changes nothing, so that there is no difference to show.

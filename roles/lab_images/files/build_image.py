@@ -251,7 +251,7 @@ def _accounts(root: Path, recipe: Recipe) -> None:
         groups.update({group: (number + 1 + index, (name,)) for index, group in enumerate(user["groups"])})
     (root / "etc/passwd").write_text("\n".join(accounts) + "\n")
     (root / "etc/group").write_text("".join(f"{name}:x:{gid}:{','.join(members)}\n" for name, (gid, members) in groups.items()))
-    (root / "etc/shadow").write_text("".join(f"{line.split(':')[0]}:*:1::::::\n" for line in accounts))
+    (root / "etc/shadow").write_text("".join(f"{line.partition(':')[0]}:*:1::::::\n" for line in accounts))
     (root / "etc/shadow").chmod(0o640)
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
 

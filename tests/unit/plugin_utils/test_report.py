@@ -35,8 +35,9 @@ def certified(plan, server):
     return {"frames": frames, "leaks": [], "duplicates": [], "relays": [], "ports": ports, "kinds": list(KINDS), "dropped": 0}
 
 
-def good(plan=PLAN):
+def good(plan=None):
     """The results of a run in which nothing went wrong."""
+    plan = plan or PLAN
     return {
         server: {"converge": {"changed": False, "changes": [], "plan": {}}, "certify": certified(plan, server)} for server in plan["slices"]
     }
@@ -50,8 +51,8 @@ def states(report):
     return {one["key"]: one["state"] for one in report["links"]}, {one["name"]: one["state"] for one in report["nodes"]}
 
 
-def port_of(node, interface, plan=PLAN):
-    return next(one["port"] for one in plan["nodes"][node]["interfaces"] if one["name"] == interface)
+def port_of(node, interface, plan=None):
+    return next(one["port"] for one in (plan or PLAN)["nodes"][node]["interfaces"] if one["name"] == interface)
 
 
 def error(*objects, msg="it broke", hint="mend it"):
