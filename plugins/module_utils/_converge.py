@@ -12,6 +12,7 @@ makes them read again; a run with nothing to do reads once.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -200,17 +201,27 @@ def _take_lock(lab: str, run: Run) -> None:
         raise PartialResult([error], {"lock": held.to_dict() if held else None}) from error
 
 
+@contextlib.contextmanager
+def _at_work(lab: str, run: Run) -> t.Iterator[None]:
+    """With the lock, and after what a run that was killed left at work here. Check mode only looks, and needs neither."""
+    if run.check:
+        yield
+        return
+    _take_lock(lab, run)
+    with _lock.at_work(lab):
+        yield
+
+
 def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
     """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done."""
-    if not run.check:
-        _take_lock(declared.lab, run)
-    converger = _Converger(server, declared, run)
-    stages = converger.plan()
-    if run.check:
-        converger.outcome.layers = stages.changes()
-    else:
-        converger.apply(stages)
-    return converger.outcome.finish(run)
+    with _at_work(declared.lab, run):
+        converger = _Converger(server, declared, run)
+        stages = converger.plan()
+        if run.check:
+            converger.outcome.layers = stages.changes()
+        else:
+            converger.apply(stages)
+        return converger.outcome.finish(run)
 
 
 class _Remover:
@@ -265,17 +276,16 @@ def _errors_of(step: t.Callable[[], list[LabError]]) -> list[LabError]:
 
 def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
     """Remove all that belongs to the lab on this server: ports, tunnels, containers, files. Needs the lab's name only."""
-    if not run.check:
-        _take_lock(lab, run)
-    try:
-        remover = _Remover(server, lab)
-        if run.check:
-            remover.predict()
-        else:
-            remover.apply()
-        if not remover.outcome.errors:
-            remover.outcome.layers["state"] = _state.remove(lab, check=run.check)
-    finally:
-        if not run.check:
-            _lock.release(run.token)
-    return remover.outcome.finish(run)
+    with _at_work(lab, run):
+        try:
+            remover = _Remover(server, lab)
+            if run.check:
+                remover.predict()
+            else:
+                remover.apply()
+            if not remover.outcome.errors:
+                remover.outcome.layers["state"] = _state.remove(lab, check=run.check)
+        finally:
+            if not run.check:
+                _lock.release(run.token)
+        return remover.outcome.finish(run)
