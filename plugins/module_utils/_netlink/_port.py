@@ -101,7 +101,7 @@ class DropGroup:
     group: int
 
 
-NetOp = NewVeth | NewVxlan | SetDevice | DropDevice | DropGroup
+NetOp = t.Union[NewVeth, NewVxlan, SetDevice, DropDevice, DropGroup]
 
 
 @dataclass(frozen=True)

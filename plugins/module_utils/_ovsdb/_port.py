@@ -104,7 +104,7 @@ class DropPort:
     bridge: str
 
 
-OvsOp = SetOther | PutBridge | DropBridge | PutPort | DropPort
+OvsOp = t.Union[SetOther, PutBridge, DropBridge, PutPort, DropPort]
 
 
 class OvsDb(t.Protocol):
