@@ -69,11 +69,16 @@ def environment() -> dict[str, str]:
     }
 
 
-def run_ansible(testbed: Testbed, *arguments: str, timeout: float = 600, cwd: Path = ROOT) -> Any:
-    """A program of Ansible (C(ansible), C(ansible-inventory) ...) where the controller is, with the testbed's inventory."""
+def run_ansible(testbed: Testbed, *arguments: str, timeout: float = 600, cwd: Path = ROOT, collections: Sequence[Path | str] = ()) -> Any:
+    """A program of Ansible (C(ansible), C(ansible-inventory) ...) where the controller is, with the testbed's inventory.
+
+    collections: further folders of collections.
+    """
     program = str(Path(sys.executable).with_name(arguments[0]))
     command = [program, "-i", str(testbed.inventory_file), *arguments[1:]]
-    return testbed.run(command, env=environment(), cwd=str(cwd), timeout=timeout)
+    known = environment()
+    known["ANSIBLE_COLLECTIONS_PATH"] = ":".join([known["ANSIBLE_COLLECTIONS_PATH"], *map(str, collections)])
+    return testbed.run(command, env=known, cwd=str(cwd), timeout=timeout)
 
 
 def run_playbook(
@@ -84,12 +89,13 @@ def run_playbook(
     variables: Mapping[str, Any] | None = None,
     timeout: float = 600,
     cwd: Path = ROOT,
+    collections: Sequence[Path | str] = (),
 ) -> Played:
     """Run a playbook (a file, or C(archetype.lab.deploy_lab)) against the testbed's servers and further inventory sources."""
     words = ["ansible-playbook", *(word for source in inventories for word in ("-i", str(source))), str(playbook), *arguments]
     if variables:
         words += ["--extra-vars", json.dumps(variables)]
-    done = run_ansible(testbed, *words, timeout=timeout, cwd=cwd)
+    done = run_ansible(testbed, *words, timeout=timeout, cwd=cwd, collections=collections)
     return Played(done.returncode, done.stdout, done.stderr, recap(done.stdout))
 
 
