@@ -15,6 +15,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, 
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import ServerFacts
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
+_PREPARE = "Prepare it with archetype.lab.prepare_servers; where sudo asks for a password, add --ask-become-pass"
+
 
 def observations(servers: t.Mapping[str, ServerFacts], results: t.Mapping[str, t.Any], file: str) -> tuple[dict[str, Json], list[Problem]]:
     """The observed state of each server, out of what M(archetype.lab.lab_info) returned for it (or this state itself).
@@ -51,7 +53,7 @@ def _is_echo(error: Json, away: t.AbstractSet[str]) -> bool:
 
 def _unobserved(server: str, error: Json) -> tuple[str, str]:
     hint = str(error.get("hint") or "")
-    remedy = hint[:1].upper() + hint[1:] if hint else "Prepare it with archetype.lab.prepare_servers"
+    remedy = hint[:1].upper() + hint[1:] if hint else _PREPARE
     return f"server {server} could not be observed{_said(error.get('msg'))}", remedy
 
 
