@@ -186,11 +186,12 @@ class World:
         found = [json.loads(one) for one in results.read_text().splitlines()]
         return Run(done.returncode, done.stdout, done.stderr, fixtures.recap(done.stdout), found)
 
-    def start(self, playbook: str, lab: Lab, *arguments: str) -> subprocess.Popen[str]:
-        """The same, but it is left running."""
-        line, environment, _results = self.command(playbook, lab, *arguments)
+    def start(self, playbook: str, lab: Lab, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
+        """The same, but it is left running: its process, and the file that gets a line for each result."""
+        line, environment, results = self.command(playbook, lab, *arguments)
         null = subprocess.DEVNULL
-        return subprocess.Popen(line, stdout=null, stderr=null, text=True, env=environment, cwd=self.folder, start_new_session=True)
+        run = subprocess.Popen(line, stdout=null, stderr=null, text=True, env=environment, cwd=self.folder, start_new_session=True)
+        return run, results
 
     def deploy(self, lab: Lab, *arguments: str) -> Run:
         return self.play("deploy_lab", lab, *arguments)

@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
+from pathlib import Path
 from typing import Any
 
+from tests.testbed import cgroups
 from tests.testbed.testbed import Server
 
 
@@ -40,3 +45,13 @@ def dump(server: Server, lab: str = "") -> dict[str, Any]:
         "bridges": run("ovs-vsctl", "list-br"),
         "settings": run("ovs-vsctl", "--columns=other_config,external_ids", "list", "Open_vSwitch"),
     }
+
+
+def namespaces(server: Server) -> int:
+    """How many network namespaces the server's processes and mounts hold."""
+    held = set()
+    for pid in cgroups.pids(server.config.name, server.name):
+        with contextlib.suppress(OSError):
+            held.add(os.readlink(f"/proc/{pid}/ns/net"))
+    mounts = Path(f"/proc/{server.place.holder}/mountinfo").read_text()
+    return len(held | set(re.findall(r"net:\[\d+\]", mounts)))

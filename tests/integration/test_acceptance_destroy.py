@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.integration.acceptance import HOST, SERVERS, Lab, Run, World, addressed, make_lab
-from tests.integration.dumps import dump
+from tests.integration.dumps import dump, namespaces
 from tests.integration.pings import Ping, pinging
 from tests.testbed.testbed import Server
 
@@ -73,11 +73,6 @@ class Story:
     destroyed: Run
 
 
-def _namespaces(server: Server) -> int:
-    """How many network namespaces the server's processes and mounts hold."""
-    return len(set(server.run(["sh", "-c", "readlink /proc/[0-9]*/ns/net"]).stdout.split()))
-
-
 @pytest.fixture(scope="module")
 def story(world: World) -> Iterator[Story]:
     world.forget("gone", "kept")
@@ -85,7 +80,7 @@ def story(world: World) -> Iterator[Story]:
     gone, kept = _lab(world, "gone", "10.1"), _lab(world, "kept", "10.2")
     world.deploy(kept).green()
     _plant(world)
-    empty = world.each(_namespaces)
+    empty = world.each(namespaces)
     world.deploy(gone).green()
     before = world.each(lambda server: dump(server, "gone"))
     ways = [
@@ -97,7 +92,7 @@ def story(world: World) -> Iterator[Story]:
     with pinging(world, *ways) as pings:
         destroyed = world.play("destroy_lab", gone)
     after = world.each(lambda server: dump(server, "gone"))
-    full = world.each(_namespaces)
+    full = world.each(namespaces)
     yield Story(gone, kept, before, after, {server: (empty[server], full[server]) for server in SERVERS}, pings, destroyed)
     _uproot(world)
     world.forget("gone", "kept")
@@ -113,7 +108,7 @@ def test_the_search_for_traces_finds_those_of_a_lab_that_is_there(world: World, 
     assert {line.split()[0] for line in found["srv2"]} >= {"container", "ovs", "alias", "file"}
 
 
-def test_its_network_namespaces_are_gone(story: Story) -> None:
+def test_its_networknamespaces_are_gone(story: Story) -> None:
     for before, after in story.namespaces.values():
         assert after == before
 

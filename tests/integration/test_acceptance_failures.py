@@ -1,7 +1,7 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What fails in the middle of a run: both halves of a link or neither, nobody else disturbed, and the same command mends it."""
+"""Lesson 15, what fails in the middle of a run: both halves of a link or neither, nobody else disturbed, the same command mends it."""
 
 from __future__ import annotations
 

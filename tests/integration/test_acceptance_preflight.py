@@ -1,7 +1,7 @@
 # Copyright (c) 2026, archetype.lab contributors
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What would fail is found before any server is touched, on all servers at once, and told with what to do."""
+"""Lesson 20, what would fail is found before any server is touched, on all servers at once, and told with what to do."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_servers_without_their_daemons_are_told_and_nothing_is_done(world: World
 
 
 def test_a_second_run_is_told_who_is_at_work_and_stops(world: World, lab: Lab) -> None:
-    first = world.start("deploy_lab", lab)
+    first, _results = world.start("deploy_lab", lab)
     try:
         world.wait(lambda: world.server("srv2").server.run(["test", "-e", LOCK]).returncode == 0, 60, "the first run has the lock")
         os.killpg(first.pid, signal.SIGSTOP)

@@ -72,14 +72,19 @@ def test_while_a_node_is_made_anew_its_neighbours_notice_nothing(world: World, l
         pass
 
 
-def test_one_run_mends_a_killed_sandbox_and_a_server_that_lost_its_power(world: World, lab: Lab) -> None:
+def test_one_run_mends_a_stopped_node_a_killed_sandbox_and_a_server_that_lost_its_power(world: World, lab: Lab) -> None:
     world.on("srv1", "docker", "kill", f"{lab.container('middle')}-sandbox")
     world.testbed.reboot("srv2")
-    told = world.play("status_lab", lab).ok()
+    world.on("srv3", "docker", "stop", "-t", "1", lab.container("far"))
+    told = world.play("status_lab", lab)
+    assert told.rc == 0
+    assert told.nodes()["far"] == ("stopped", f"container {lab.container('far')} is not running")
+    assert told.links()["far:eth1--right:eth3"][0] != "up"
+    assert told.nodes()["left"][0] == "ready"
     assert told.nodes()["right"][0] != "ready"
-    assert {state for state, _reason in told.links().values()} != {"up"}
+    assert {state for state, _reason in told.links().values()} <= {"down", "error"}
     run = world.deploy(lab).green()
-    assert run.changes()["srv3"] == []
+    assert {change[:3] for change in run.changes()["srv3"]} >= {("start", "container", lab.container("far"))}
     ways = [
         ("srv1", lab.container("left"), "10.3.0.2"),
         ("srv1", lab.container("left"), "10.3.1.3"),
