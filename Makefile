@@ -22,7 +22,7 @@ export PATH := $(BIN):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 LINK := collections/ansible_collections/archetype/lab
 DEMO := -i inventory/this_machine.yml -i playbooks/files/demo/demo.lab.yml
 TEST_PACKAGES := docker.io ethtool iperf3 iproute2 iputils-ping mmdebstrap openssh-client openssh-server openvswitch-switch \
-	busybox-static procps python3-venv shellcheck strace tcpdump util-linux
+	busybox-static procps python3-venv shellcheck strace sudo tcpdump util-linux
 
 .PHONY: help
 help: ## This list
@@ -99,7 +99,7 @@ molecule: venv system ## The molecule scenario: converge, break, heal, destroy
 	$(SUDO) env "PATH=$$PATH" MOLECULE_GLOB='molecule/*/molecule.yml' molecule test
 
 .PHONY: demo-test
-demo-test: ## The README's commands, twice, and away without a trace
+demo-test: system ## The README's commands, twice, and away without a trace
 	tests/demo.sh
 
 .PHONY: bench
