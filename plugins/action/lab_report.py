@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import render_lock
-from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
+from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain, said_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._report import failed_links, make_report
 from ansible_collections.archetype.lab.plugins.plugin_utils._table import render_report
 
@@ -69,7 +69,7 @@ def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[s
     runs = [one for one in (_ran(registered.get(name)) for name in args["convergence"]) if one]
     steps = [one for one in (_ran(registered.get(name)) for name in args["certification"]) if one]
     # A step that fails is why those after it have nothing to show.
-    certify = next((one for one in steps if one.get("msg")), steps[-1] if steps else None)
+    certify = next((one for one in steps if said_of(one)), steps[-1] if steps else None)
     for one in (info, *runs, certify):
         if one and one.get("unreachable"):
             found["unreachable"] = str(one.get("msg") or "it cannot be reached")

@@ -219,9 +219,13 @@ def path_mtus(net: Netlink, peers: t.Sequence[str], *, server: str = "this serve
     sources: dict[str, str] = {}
     for peer in dict.fromkeys(peers):
         try:
+            ipaddress.ip_address(peer)
             route = net.route(peer)
         except ReadError as error:
             errors.append(error)
+            continue
+        except ValueError:
+            errors.append(ReadError(f"{peer} is not an IP address", hint="set lab_underlay_address of that server to one", objects=(peer,)))
             continue
         first[peer] = min(route.mtu, _LARGEST)
         sources[peer] = route.source

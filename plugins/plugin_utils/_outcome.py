@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._plain import said_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 
@@ -72,7 +73,7 @@ def _unreachable(said: t.Any, *results: Json | None) -> str:
 
 
 def _message(result: Json) -> str:
-    return " ".join(str(result.get("msg") or "no result").split())
+    return " ".join((said_of(result) or "no result").split())
 
 
 def _errors(result: Json) -> list[tuple[str, frozenset[str]]]:

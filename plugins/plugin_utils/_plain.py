@@ -30,3 +30,9 @@ def plain(value: t.Any) -> t.Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(one) for one in value]
     return str(value)
+
+
+def said_of(result: Mapping[str, t.Any]) -> str:
+    """What a result says of its failure. Of a module that crashed, Ansible keeps no word where a task may fail."""
+    crashed = "it crashed; with ANSIBLE_DISPLAY_TRACEBACK=error and -v, the task shows where: please report it"
+    return str(result.get("msg") or "").strip() or (crashed if "failed_when_suppressed_exception" in result else "")

@@ -13,6 +13,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Probl
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import ServerFacts
+from ansible_collections.archetype.lab.plugins.plugin_utils._plain import said_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 _PREPARE = "Prepare it with archetype.lab.prepare_servers; where sudo asks for a password, add --ask-become-pass"
@@ -42,7 +43,7 @@ def observations(servers: t.Mapping[str, ServerFacts], results: t.Mapping[str, t
 def _errors(result: Json) -> list[Json]:
     """Why a server could not be observed. A result without errors of ours (no interpreter, say) is one error."""
     errors: list[Json] = [error for error in result.get("errors") or () if isinstance(error, t.Mapping)]
-    return errors or [{"msg": result.get("msg")}]
+    return errors or [{"msg": said_of(result)}]
 
 
 def _is_echo(error: Json, away: t.AbstractSet[str]) -> bool:

@@ -121,6 +121,11 @@ def test_peers_that_cannot_be_reached_are_errors_all_at_once_that_name_both_ends
     assert told[1].startswith("srv1 (198.51.100.1) gets no answer from 198.51.100.9; see that both servers are up")
 
 
+def test_a_name_is_no_address_of_a_peer(network: Network) -> None:
+    with pytest.raises(ReadError, match=r"srv2\.example is not an IP address; set lab_underlay_address of that server to one"):
+        path_mtus(Routes({}), ["srv2.example"])  # type: ignore[arg-type]
+
+
 def test_only_an_echo_of_this_run_with_the_whole_size_counts() -> None:
     echoes = IcmpEchoes()
     mark = echoes._mark

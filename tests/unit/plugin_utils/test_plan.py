@@ -331,6 +331,12 @@ def test_every_reason_why_a_server_could_not_be_observed_comes_with_what_to_do()
     ]
 
 
+def test_a_module_that_crashed_is_told_from_a_server_that_is_not_prepared():
+    observed = measured(1500)
+    observed["srv2"] = {"changed": False, "failed": False, "failed_when_suppressed_exception": "(traceback unavailable)"}
+    assert "server srv2 could not be observed: it crashed; with ANSIBLE_DISPLAY_TRACEBACK=error" in problems_of(observed=observed)
+
+
 def test_the_result_of_the_module_is_as_good_as_the_state_in_it():
     observed = measured(1500)
     wrapped = {server: {"changed": False, "observed": state} for server, state in observed.items()}
