@@ -323,11 +323,11 @@ def test_every_reason_why_a_server_could_not_be_observed_comes_with_what_to_do()
         ],
     }
     observed["srv3"] = {"msg": "The interpreter was not found."}
+    remedy = "Prepare it with archetype.lab.prepare_servers; where sudo asks for a password, add --ask-become-pass"
     assert problems_of(observed=observed).splitlines() == [
         "x.lab.yml: server srv1 cannot be reached: no route to host. See that it is up and reachable by SSH",
         "x.lab.yml: server srv2 could not be observed: dockerd does not answer. Start it",
-        "x.lab.yml: server srv3 could not be observed: The interpreter was not found. Prepare it with archetype.lab.prepare_servers; "
-        "where sudo asks for a password, add --ask-become-pass",
+        f"x.lab.yml: server srv3 could not be observed: The interpreter was not found. {remedy}",
     ]
 
 
