@@ -5,8 +5,8 @@
 
 The floor is one netlink batch and one OVSDB transaction that waits for ovs-vswitchd, with the same libraries: no reading, no
 comparing, no marks on devices, no verification, no interface of a node up. The user's way is a task that loops over the ports with
-one C(ovs-vsctl) each, over SSH, with the same ansible.cfg; the devices are there already, for it and for the module it is
-compared with. Prints JSON; ends with 1 when a limit is missed. Needs root: it makes a testbed of one server.
+one C(ovs-vsctl) each, over SSH, with the same ansible.cfg; the devices are there already, for it and for the module it is compared
+with. Prints JSON; ends with 1 when a limit is missed. Needs root: it makes a testbed of one server.
 """
 
 from __future__ import annotations
