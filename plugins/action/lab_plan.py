@@ -20,6 +20,7 @@ _SPEC: dict[str, dict[str, t.Any]] = {
     "lab_file": {"type": "path", "required": True},
     "servers": {"type": "dict", "required": True},
     "observation": {"type": "str", "default": "lab_observation"},
+    "complete": {"type": "bool", "default": True},
 }
 
 
@@ -35,7 +36,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hostvars = (task_vars or {})["hostvars"]
         observed = {server: plain(hostvars.get(server, {}).get(args["observation"]) or {}) for server in servers}
         try:
-            plan = make_plan(load_lab_file(plain(args["lab_file"])), servers, observed)
+            plan = make_plan(load_lab_file(plain(args["lab_file"])), servers, observed, complete=args["complete"])
         except LabFileError as error:
             result.update(failed=True, msg=str(error))
         else:

@@ -37,12 +37,16 @@ Devices = t.Mapping[str, Device]
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked. peers: underlay addresses. images: references. binds: paths. containers: names that must not be somebody else's."""
+    """What is asked. peers: underlay addresses. images: references. binds: paths. containers: names that must not be somebody else's.
+
+    peers_needed: a peer that does not answer is an error.
+    """
 
     lab: str
     server: str = ""
     bridge: str = "arch-ovs"
     peers: tuple[str, ...] = ()
+    peers_needed: bool = True
     images: tuple[str, ...] = ()
     binds: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
@@ -83,7 +87,8 @@ def read(server: Server, query: Query) -> Have:
     devices = ask(lambda: _read_devices(server), nothing.devices)
     docker = ask(lambda: _read_docker(server, query), nothing)
     inside = ask(lambda: _read_inside(server, docker.containers), nothing.inside)
-    underlay = ask(lambda: path_mtus(server.net, query.peers, server=query.server or "this server"), nothing.underlay)
+    name = query.server or "this server"
+    underlay = ask(lambda: path_mtus(server.net, query.peers, server=name, needed=query.peers_needed), nothing.underlay)
     lock = ask(_lock.current, None)
     raise_all(errors)
     return Have(ovs, devices, docker.names, docker.containers, docker.images, inside, docker.docker_version, underlay, lock)

@@ -212,8 +212,8 @@ class Underlay:
         return {"address": self.address, "mtu": dict(self.mtu)}
 
 
-def path_mtus(net: Netlink, peers: t.Sequence[str], *, server: str = "this server") -> Underlay:
-    """The path MTU to each peer. Raises ReadError, for all peers at once that cannot be reached."""
+def path_mtus(net: Netlink, peers: t.Sequence[str], *, server: str = "this server", needed: bool = True) -> Underlay:
+    """The path MTU to each peer. Raises ReadError, for all peers at once that cannot be reached; unless needed, these are left out."""
     errors: list[LabError] = []
     first: dict[str, int] = {}
     sources: dict[str, str] = {}
@@ -240,5 +240,6 @@ def path_mtus(net: Netlink, peers: t.Sequence[str], *, server: str = "this serve
                     objects=(peer,),
                 )
             )
-    raise_all(errors)
-    return Underlay(next(iter(sources.values()), ""), found)
+    if needed:
+        raise_all(errors)
+    return Underlay(next(iter(sources.values()), ""), {peer: mtu for peer, mtu in found.items() if mtu})

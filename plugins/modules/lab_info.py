@@ -36,10 +36,14 @@ options:
   peers:
     description:
       - Underlay addresses of the other servers, to each of which the path MTU is measured with ICMP echo requests.
-      - A peer that does not answer is an error.
+      - A peer that does not answer is an error, unless O(peers_needed=false).
     type: list
     elements: str
     default: []
+  peers_needed:
+    description: Whether each of O(peers) must answer. One that does not is left out of the result otherwise.
+    type: bool
+    default: true
   images:
     description: References of images to look up.
     type: list
@@ -147,6 +151,7 @@ def main() -> None:
             **_argspec.layer_options(),
             "server": {"type": "str", "default": ""},
             "peers": {"type": "list", "elements": "str", "default": []},
+            "peers_needed": {"type": "bool", "default": True},
             "images": {"type": "list", "elements": "str", "default": []},
             "binds": {"type": "list", "elements": "path", "default": []},
             "containers": {"type": "list", "elements": "str", "default": []},
@@ -154,7 +159,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    query = Query(params["lab"], params["server"], params["bridge"], **{name: tuple(params[name]) for name in lists})
+    wanted = {name: tuple(params[name]) for name in lists}
+    query = Query(params["lab"], params["server"], params["bridge"], peers_needed=params["peers_needed"], **wanted)
 
     def work() -> dict[str, object]:
         with Server() as server:

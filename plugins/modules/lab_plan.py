@@ -13,7 +13,7 @@ author: archetype.lab contributors (@archetype-lab)
 description:
   - Makes the plan of a lab from its lab file and from what M(archetype.lab.lab_info) returned on every server, as
     P(archetype.lab.plan#lookup) does, and fails with everything that is in the way, one line for each problem.
-  - Every server of the lab must have been observed. What could not be read is not taken for nothing.
+  - Every server of the lab must have been observed, unless O(complete=false). What could not be read is not taken for nothing.
   - Runs on the controller; touches no server.
 extends_documentation_fragment:
   - archetype.lab.attributes.report
@@ -30,6 +30,12 @@ options:
     description: Name of the variable in which every server has the result of M(archetype.lab.lab_info).
     type: str
     default: lab_observation
+  complete:
+    description:
+      - Whether a server that could not be observed is a failure.
+      - With V(false) the plan is for looking only, as M(archetype.lab.lab_report) does. Never converge with it.
+    type: bool
+    default: true
 seealso:
   - plugin: archetype.lab.plan
     plugin_type: lookup

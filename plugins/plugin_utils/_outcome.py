@@ -46,7 +46,7 @@ class Outcome:
     def down(self) -> str:
         """Why nothing on this server can be relied upon, or nothing."""
         if self.unreachable:
-            return f"server {self.server} is unreachable: {self.unreachable}"
+            return f"server {self.server} is unreachable"
         return f"{self.server}: {self.broken}" if self.broken else ""
 
     def errors_of(self, names: t.Collection[str]) -> list[str]:
@@ -69,7 +69,7 @@ def _given(result: t.Any) -> Json | None:
 def _unreachable(said: t.Any, *results: Json | None) -> str:
     found = next((result for result in results if result and result.get("unreachable")), None)
     message = said if isinstance(said, str) else str(found.get("msg") or "") if found else ""
-    return " ".join(message.split()) or ("no answer" if said or found else "")
+    return " ".join(message.removeprefix("Task failed: ").split()) or ("no answer" if said or found else "")
 
 
 def _message(result: Json) -> str:

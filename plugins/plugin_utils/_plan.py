@@ -35,22 +35,26 @@ DST_PORT = 4789
 _T = t.TypeVar("_T")
 
 
-def make_plan(lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def make_plan(
+    lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any], *, complete: bool = True
+) -> dict[str, t.Any]:
     """The plan of a lab on these servers, as JSON values.
 
     observed: server -> result of M(archetype.lab.lab_info), or the observed state in it; empty where nothing was observed, for a preview.
+    complete: every server must have been observed, as what is there is not known otherwise; a plan without that is for looking only.
     Raises LabFileError with all that is in the way.
     """
-    return _Planner(lab_file, servers, observed).plan()
+    return _Planner(lab_file, servers, observed, complete).plan()
 
 
 class _Planner:
-    def __init__(self, lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any]) -> None:
+    def __init__(self, lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any], complete: bool) -> None:
         self.lab_file = lab_file
         self.topology = lab_file.topology
         self.lab = self.topology.name
         self.servers = sorted(servers)
-        self.observed, self.problems = observations(servers, observed, lab_file.path)
+        self.observed, problems = observations(servers, observed, lab_file.path)
+        self.problems = problems if complete else []
         self.overlay = Overlay(servers, self.observed, lab_file.path)
         self.problems += self.overlay.problems
         self.group = link_group(self.lab)

@@ -225,13 +225,13 @@ def test_the_lock_is_told(machine: Machine) -> None:
 def test_the_underlay_is_measured(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def fake(_net: Any, peers: Sequence[str], *, server: str) -> Underlay:
-        asked.append((tuple(peers), server))
+    def fake(_net: Any, peers: Sequence[str], *, server: str, needed: bool) -> Underlay:
+        asked.append((tuple(peers), server, needed))
         return Underlay("198.51.100.1", {"198.51.100.2": 1500})
 
     monkeypatch.setattr(_observe, "path_mtus", fake)
     seen = machine.observe(server="s1", peers=("198.51.100.2",))
-    assert asked == [(("198.51.100.2",), "s1")]
+    assert asked == [(("198.51.100.2",), "s1", True)]
     assert seen["underlay"] == {"address": "198.51.100.1", "mtu": {"198.51.100.2": 1500}}
 
 

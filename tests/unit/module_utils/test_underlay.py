@@ -121,6 +121,12 @@ def test_peers_that_cannot_be_reached_are_errors_all_at_once_that_name_both_ends
     assert told[1].startswith("srv1 (198.51.100.1) gets no answer from 198.51.100.9; see that both servers are up")
 
 
+def test_peers_that_are_not_needed_are_left_out_when_they_do_not_answer(network: Network) -> None:
+    net = Routes({V4: Route("198.51.100.1", "eth0", 1500), "198.51.100.9": Route("198.51.100.1", "eth0", 1500)})
+    found = path_mtus(net, [V4, "198.51.100.9", "203.0.113.1", "srv2.example"], needed=False)  # type: ignore[arg-type]
+    assert found.to_dict() == {"address": "198.51.100.1", "mtu": {V4: 1450}}
+
+
 def test_a_name_is_no_address_of_a_peer(network: Network) -> None:
     with pytest.raises(ReadError, match=r"srv2\.example is not an IP address; set lab_underlay_address of that server to one"):
         path_mtus(Routes({}), ["srv2.example"])  # type: ignore[arg-type]

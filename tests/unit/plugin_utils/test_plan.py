@@ -331,6 +331,15 @@ def test_every_reason_why_a_server_could_not_be_observed_comes_with_what_to_do()
     ]
 
 
+def test_a_plan_for_looking_only_goes_on_without_a_server():
+    observed = measured(1500)
+    whole = plan_of(observed=observed)
+    observed["srv1"] = {"unreachable": True, "msg": "no route to host"}
+    part = make_plan(lab_file(MADE, pins=PINS), servers(3), observed, complete=False)
+    assert part["links"] == whole["links"]
+    assert part["placement"] == whole["placement"]
+
+
 def test_a_module_that_crashed_is_told_from_a_server_that_is_not_prepared():
     observed = measured(1500)
     observed["srv2"] = {"changed": False, "failed": False, "failed_when_suppressed_exception": "(traceback unavailable)"}
