@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +21,7 @@ import pytest
 import yaml
 
 from tests.integration.lab_server import LabServer
-from tests.testbed import fixtures
+from tests.testbed import cgroups, fixtures
 from tests.testbed.daemons import DAEMONS
 from tests.testbed.paths import ROOT
 from tests.testbed.testbed import Server, Testbed
@@ -214,6 +217,14 @@ class World:
                 assert not result.get("failed"), result
 
         self.each(clean)
+
+    def hang_up(self, server: str) -> None:
+        """Kill the server's sshd with all its sessions: nobody can reach it."""
+        self.testbed.server(server).daemon("kill", "sshd")
+        for pid in cgroups.pids(self.testbed.name, server, "sshd"):
+            if cgroups.comm(pid) == "sshd":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     # what is on the servers
 

@@ -27,17 +27,20 @@ OTHERS = ("a:eth2--c:eth1", "a:eth3--d:eth1")
 
 
 def kill_at_work(world: World, server: str, daemon: str) -> None:
-    """Kill a daemon at the moment at which a run begins to work on its server, after it found everything well."""
+    """Kill a daemon, with the sessions it has, when a run begins to work on its server, after it found everything well."""
     one = world.testbed.server(server)
     lock = Path(f"{one.place.root}{LOCK}")
     deadline = time.monotonic() + 60
     while not lock.exists():
         assert time.monotonic() < deadline, "no run came to work"
         time.sleep(0.005)
-    one.daemon("kill", daemon)
+    if daemon == "sshd":
+        world.hang_up(server)
+    else:
+        one.daemon("kill", daemon)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def neighbour(world: World) -> Iterator[Lab]:
     """Another lab on the same servers."""
     world.forget("other")
@@ -59,22 +62,24 @@ def carrier(world: World, lab: Lab, interface: str) -> str:
     return world.node("srv1", lab.container("a"), "cat", f"/sys/class/net/{interface}/carrier").strip()
 
 
-def test_a_server_that_fails_in_the_middle_takes_no_half_links_with_it(world: World, lab: Lab, neighbour: Lab) -> None:
+@pytest.mark.parametrize(("daemon", "said"), [("dockerd", "srv2: dockerd"), ("sshd", "server srv2 is unreachable")])
+def test_a_server_that_fails_in_the_middle_takes_no_half_links_with_it(
+    world: World, lab: Lab, neighbour: Lab, daemon: str, said: str
+) -> None:
     before = set(world.ovs_marks("srv1"))
     with pinging(world, ("srv1", neighbour.container("x"), "10.8.0.2")):
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            killing = pool.submit(kill_at_work, world, "srv2", "dockerd")
+            killing = pool.submit(kill_at_work, world, "srv2", daemon)
             run = world.deploy(lab).failed()
             killing.result()
         state, reason = run.links()[HALF]
         assert state == "error"
-        assert reason.startswith("srv2: ")
-        assert "dockerd" in reason
+        assert said in reason
         assert {run.links()[key][0] for key in OTHERS} == {"up"}
         assert f"link {HALF}" in run.said
-        assert not world.locked()
+        assert world.locked() == (["srv2"] if daemon == "sshd" else [])
         _near_half_is_taken_back(world, lab, before)
-    world.testbed.server("srv2").daemon("start", "dockerd")
+    world.testbed.server("srv2").daemon("start", daemon)
     mended = world.deploy(lab).green()
     assert mended.changes()["srv3"] == []
     assert {change[3] for change in mended.changes()["srv1"]} == {"a:eth1", HALF}

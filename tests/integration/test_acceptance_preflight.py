@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -15,7 +14,6 @@ import pytest
 
 from tests.integration.acceptance import LOCK, Lab, World, make_lab
 from tests.integration.dumps import dump
-from tests.testbed import cgroups
 
 NODES = {"a": "srv1", "b": "srv2", "c": "srv3"}
 LINKS = [("a:eth1", "b:eth1"), ("b:eth2", "c:eth1")]
@@ -37,18 +35,9 @@ def untouched(world: World, lab: Lab) -> Iterator[None]:
     assert not lab.file.with_name("preflight.lock.yml").exists()
 
 
-def hang_up(world: World, server: str) -> None:
-    """End the server's sshd with all its sessions: nobody can reach it."""
-    one = world.testbed.server(server)
-    one.daemon("stop", "sshd")
-    for pid in cgroups.pids(world.testbed.name, server, "sshd"):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 @pytest.mark.usefixtures("untouched")
 def test_an_unreachable_server_stops_the_run_for_all(world: World, lab: Lab) -> None:
-    hang_up(world, "srv3")
+    world.hang_up("srv3")
     try:
         run = world.deploy(lab).failed()
     finally:
