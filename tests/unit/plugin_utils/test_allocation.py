@@ -209,9 +209,9 @@ def test_macs_that_the_user_fixed_win_and_twins_are_a_problem():
 def test_ten_thousand_links_never_clash_and_take_seconds_at_most(mode):
     made = topology(random_links(10_000, 5_000, 7))
     where = place(made, sorted(servers(40)), {}, {})
-    begin = time.perf_counter()
+    begin = time.process_time()
     given_out = allocate(made, where, sorted(servers(40)), {}, Settings(mode, (1, 1999), (2000, 4094)))
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
     assert len(set(given_out.macs.values())) == 20_000
     assert len(set(given_out.vnis.values())) == len(given_out.vnis)
     taken = [(server, tag) for tags in given_out.tags.values() for server, tag in tags.items()]

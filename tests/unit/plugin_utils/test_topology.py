@@ -638,7 +638,7 @@ def test_a_large_topology_loads_in_less_than_two_seconds(load):
     nodes = "".join(f"    n{n}:\n      kind: linux\n      env: {{A: 1}}\n      exec:\n        - ip link set eth1 up\n" for n in range(1000))
     links = "".join(f'    - endpoints: ["n{n}:eth{k}", "n{(n + k) % 1000}:eth{k + 2}"]\n' for n in range(1000) for k in (1, 2))
     text = f"name: big\ntopology:\n  kinds: {{linux: {{image: i}}}}\n  nodes:\n{nodes}  links:\n{links}"
-    start = time.perf_counter()
+    start = time.process_time()
     topology = load(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert (len(topology.nodes), len(topology.links)) == (1000, 2000)

@@ -173,6 +173,6 @@ def test_without_an_environment_nothing_is_replaced():
 
 
 def test_many_braces_do_not_take_long():
-    start = time.monotonic()
+    start = time.process_time()
     substitute("${A:-" * 2000, {})
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
