@@ -168,15 +168,17 @@ def check_floor(declared: Json) -> Json:
 
 
 def clear(declared: Json) -> Json:
-    """Whatever the floor made. The bridge is far quicker than its ports."""
+    """Whatever the floor made, or a run that failed. The bridge is far quicker than its ports."""
     import docker
 
     with docker.APIClient(base_url="unix:///var/run/docker.sock", version="auto", num_pools=WORKERS) as client:
-        names = [name for one in declared["containers"] for name in (one["name"], one["sandbox"])]
-        _each(names, lambda name: client.remove_container(name, force=True, v=True))
+        names = {name for one in declared["containers"] for name in (one["name"], one["sandbox"])}
+        there = [one["Id"] for one in client.containers(all=True) if names & {name.lstrip("/") for name in one["Names"]}]
+        _each(there, lambda name: client.remove_container(name, force=True, v=True))
     links, ovs = (importlib.import_module(f"{PACKAGE}.module_utils.{name}") for name in ("_netlink._port", "_ovsdb._port"))
     with importlib.import_module(f"{PACKAGE}.module_utils._server").Server() as server:
-        server.net.apply([links.DropGroup(group) for group in sorted({one["group"] for one in declared["ports"]})])
+        groups = {one["group"] for one in declared["ports"]} & {device.group for device in server.net.read().values()}
+        server.net.apply([links.DropGroup(group) for group in sorted(groups)])
         server.ovs.apply([ovs.DropBridge("arch-ovs")], timeout=120)
         marks = {"archetype-bridge": "1"}
         server.ovs.apply([ovs.PutBridge("arch-ovs", "netdev", "standalone", {"forward-bpdu": "true"}, marks)], timeout=120)
@@ -251,7 +253,11 @@ def bench_on(testbed: Any, nodes: int) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(testbed, Path(folder), nodes)
         bench.prepare()
-        yield bench
+        bench.step("clear")
+        try:
+            yield bench
+        finally:
+            bench.step("clear")
 
 
 def judge(rounds: list[dict[str, Json]]) -> Json:
