@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import load_lab_file
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import holds_lock, render_lock
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import ServerFacts, make_plan
 
@@ -40,10 +41,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except LabFileError as error:
             result.update(failed=True, msg=str(error))
         else:
-            result.update(changed=False, plan=plan, lock_writable=_is_writable(plan["lock_file"]))
+            result.update(changed=False, plan=plan, lock_writable=_is_writable(plan["lock_file"], render_lock(plan)))
         return result
 
 
-def _is_writable(path: str) -> bool:
-    """Whether a file can be put there, in the place of one that may be there; for this very user, as the controller writes it."""
-    return os.access(os.path.dirname(path), os.W_OK | os.X_OK) and not os.path.isdir(path)
+def _is_writable(path: str, text: str) -> bool:
+    """Whether this very user, as whom the controller writes, can put a file there; or need not, as it is there with this text."""
+    return holds_lock(path, text) or (os.access(os.path.dirname(path), os.W_OK | os.X_OK) and not os.path.isdir(path))

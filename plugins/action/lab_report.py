@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._placement import render_lock
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import holds_lock, render_lock
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain, said_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._report import failed_links, make_report
 from ansible_collections.archetype.lab.plugins.plugin_utils._table import render_report
@@ -46,19 +45,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if args["show"]:
             Display().display(table)
         result.update(changed=False, report=report, table=table, take_back=failed_links(plan, results), lock=render_lock(plan))
-        result["lock_changed"] = not _holds(plan["lock_file"], result["lock"])
+        result["lock_changed"] = not holds_lock(plan["lock_file"], result["lock"])
         result["complaint"] = "" if report["ok"] else _complaint(report)
         if args["fail"] and not report["ok"] and not self._task.check_mode:
             result.update(failed=True, msg=result["complaint"])
         return result
-
-
-def _holds(path: str, text: str) -> bool:
-    """Whether a file has this content. One that cannot be read is for whoever writes it to complain about."""
-    try:
-        return Path(path).read_bytes() == text.encode()
-    except OSError:
-        return False
 
 
 def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -62,7 +62,7 @@ plan:
   returned: success
   type: dict
 lock_writable:
-  description: Whether the lock file can be written, into the folder of the topology.
+  description: Whether the lock file can be written into the folder of the topology, or is there already as it would be written.
   returned: success
   type: bool
 """

@@ -15,6 +15,7 @@ import json
 import re
 import typing as t
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import yaml
 
@@ -188,6 +189,14 @@ def render_lock(plan: t.Mapping[str, t.Any]) -> str:
     lines += _block("tags", ((key, _flow(link["tags"])) for key, link in links if link["tags"]))
     lines += _block("vnis", ((key, str(link["vni"])) for key, link in links if link["vni"] is not None))
     return _LOCK_HEADER + "".join(line + "\n" for line in lines)
+
+
+def holds_lock(path: str, text: str) -> bool:
+    """Whether a file has this content. One that cannot be read is for whoever writes it to complain about."""
+    try:
+        return Path(path).read_bytes() == text.encode()
+    except OSError:
+        return False
 
 
 def _block(name: str, entries: t.Iterable[tuple[str, str]]) -> list[str]:

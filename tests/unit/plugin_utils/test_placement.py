@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
-from ansible_collections.archetype.lab.plugins.plugin_utils._placement import Lock, place, read_lock, render_lock
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import Lock, holds_lock, place, read_lock, render_lock
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import make_plan
 from ansible_collections.archetype.lab.tests.unit.plugin_utils.planning import (
     lab_file,
@@ -148,3 +148,12 @@ def test_the_lock_file_of_another_lab_is_an_error(tmp_path):
     path.write_text("format: 1\nlab: other\nplacement: {PC1: srv1}\n")
     with pytest.raises(LabFileError, match="that of lab other, not of x"):
         make_plan(lab_file(FRR, lock_file=str(path)), servers(3), {})
+
+
+def test_a_lock_file_is_known_by_its_text(tmp_path):
+    path = tmp_path / "x.lock.yml"
+    assert not holds_lock(str(path), "format: 1\n")
+    path.write_text("format: 1\n")
+    assert holds_lock(str(path), "format: 1\n")
+    assert not holds_lock(str(path), "format: 2\n")
+    assert not holds_lock(str(tmp_path), "format: 1\n")
