@@ -56,7 +56,7 @@ class Ping:
     def twice(self) -> list[int]:
         return [number for number, count in self.answers.items() if count > 1]
 
-    def check(self, at_least: int = 6) -> None:
+    def check(self, at_least: int = 4) -> None:
         assert self.sent >= at_least, f"{self.title}: only {self.sent} were sent: {Path(self.file).read_text()[-500:]}"
         assert not self.lost, f"{self.title}: {len(self.lost)} of {self.sent} were lost, from {self.lost[0]} on"
         assert not self.twice, f"{self.title}: {len(self.twice)} of {self.sent} were answered twice"
