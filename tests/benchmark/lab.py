@@ -262,10 +262,12 @@ class Bench:
 
 
 @contextlib.contextmanager
-def bench_on(testbed: Any, nodes: int) -> Iterator[Bench]:
+def bench_on(testbed: Any, nodes: int, *, prepared: bool = False) -> Iterator[Bench]:
+    """prepared: the servers are so already."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(testbed, Path(folder), nodes)
-        bench.prepare()
+        if not prepared:
+            bench.prepare()
         bench.step("clear")
         try:
             yield bench

@@ -33,7 +33,7 @@ def test_few_ports_take_little_more_than_their_floor(testbed: Testbed, monkeypat
 
 
 def test_a_small_lab_is_measured_beside_its_floor(prepared: Testbed) -> None:
-    with lab.bench_on(prepared, NODES) as bench:
+    with lab.bench_on(prepared, NODES, prepared=True) as bench:
         found = lab.judge([bench.round()])
     assert found["no_op_changes_nothing"], found
     seconds = found["seconds"]
