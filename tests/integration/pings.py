@@ -28,16 +28,26 @@ class Ping:
         self.file = world.folder / f"ping-{time.monotonic_ns()}.txt"
         self.answers: Counter[int] = Counter()
         self.sent = 0
+        self.calm = False
         pid = world.server(server).pid(container)
         inside = ["nsenter", f"--net=/proc/{pid}/ns/net", "ping", "-n", "-i", str(interval), address]
         self._stream = self.file.open("w")
         line = world.testbed.server(server).entering(inside)
         self._process = subprocess.Popen(line, stdout=self._stream, stderr=subprocess.STDOUT)
 
+    def answered(self) -> int:
+        return len(_ANSWER.findall(self.file.read_text()))
+
     def begun(self) -> bool:
-        return len(_ANSWER.findall(self.file.read_text())) >= 5
+        return self.answered() >= 5
 
     def stop(self) -> None:
+        """End it after some more answers, so that it is known of all before them whether they were lost or only late."""
+        enough = self.answered() + 5
+        deadline = time.monotonic() + 5
+        while self._process.poll() is None and not self.calm and time.monotonic() < deadline:
+            self.calm = self.answered() >= enough
+            time.sleep(0.02)
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         self._process.wait(10)
@@ -49,8 +59,9 @@ class Ping:
 
     @property
     def lost(self) -> list[int]:
-        """The numbers of those that were not answered; the last one may still have been on its way."""
-        return [number for number in range(1, self.sent) if number not in self.answers]
+        """The numbers of those that were not answered; the last ones may still have been on their way."""
+        end = max(self.answers, default=0) if self.calm else self.sent
+        return [number for number in range(1, end + 1) if number not in self.answers]
 
     @property
     def twice(self) -> list[int]:
