@@ -9,6 +9,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -29,6 +30,7 @@ class Story:
 
     lab: Lab
     ports_before: dict[str, set[str]]
+    inventory_before: Any
     predicted: Run
     first: Run
     second: Run
@@ -52,8 +54,14 @@ def story(world: World) -> Iterator[Story]:
     }
     lab.file.write_text(yaml.safe_dump(content))
     ports = {server: set(world.ovs_marks(server)) for server in SERVERS}
-    yield Story(lab, ports, world.check(lab), world.deploy(lab), world.deploy(lab))
+    yield Story(lab, ports, listed(world, lab), world.check(lab), world.deploy(lab), world.deploy(lab))
     world.forget("frr01")
+
+
+def listed(world: World, lab: Lab) -> Any:
+    told = fixtures.run_ansible(world.testbed, "ansible-inventory", "-i", str(lab.file), "--list")
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
 
 
 def in_node(world: World, lab: Lab, node: str, *words: str) -> str:
@@ -135,8 +143,7 @@ def test_a_large_tcp_transfer_completes(world: World, story: Story) -> None:
 
 
 def test_the_inventory_reads_the_same_before_and_after(world: World, story: Story) -> None:
-    listed = fixtures.run_ansible(world.testbed, "ansible-inventory", "-i", str(story.lab.file), "--list")
-    assert listed.returncode == 0, listed.stderr
-    inventory = json.loads(listed.stdout)
+    inventory = listed(world, story.lab)
+    assert inventory == story.inventory_before
     assert sorted(inventory["lab_frr01"]["hosts"]) == sorted(PLACES)
     assert {node: inventory["_meta"]["hostvars"][node]["lab_server"] for node in PLACES} == PLACES
