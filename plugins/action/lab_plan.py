@@ -41,6 +41,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except LabFileError as error:
             result.update(failed=True, msg=str(error))
         else:
+            # A plan holds the files and the environment of nodes, which are not for the screen: -v does not show it.
+            result["_ansible_verbose_override"] = True
             result.update(changed=False, plan=plan, lock_writable=_is_writable(plan["lock_file"], render_lock(plan)))
         return result
 

@@ -82,7 +82,7 @@ def _ran(value: t.Any) -> dict[str, t.Any] | None:
 
 def _complaint(report: t.Mapping[str, t.Any]) -> str:
     wrong = [f"link {one['key']}: {one['reason']}" for one in report["links"] if one["state"] == "error"]
-    wrong += [f"node {one['name']}: {one['reason']}" for one in report["nodes"] if one["state"] == "error"]
+    wrong += [f"node {one['name']}: {one['reason']}" for one in report["nodes"] if one["state"] in ("error", "stopped")]
     wrong += [f"server {name}: {one['reason']}" for name, one in report["servers"].items() if one["state"] != "ok"]
     more = len(wrong) - _MOST
     listed = [*wrong[:_MOST], f"and {more} more, which are in the table"] if more > 0 else wrong

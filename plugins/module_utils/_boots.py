@@ -64,7 +64,7 @@ def pending(commands: t.Sequence[Command], boot: Boot | None) -> tuple[Command, 
 
 
 def path_of(lab: str) -> str:
-    return os.path.join(_server.STATE_DIR, lab, "boots.json")
+    return _server.lab_path(lab, "boots.json")
 
 
 def load(lab: str) -> dict[str, Boot]:
@@ -144,6 +144,7 @@ class Journal:
 
 
 def _write(path: str, boots: t.Mapping[str, Boot]) -> None:
+    _server.make_state_dir()
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     nodes = {
         node: {"container": boot.container, "sandbox": boot.sandbox, "done": boot.done, "again": boot.again}

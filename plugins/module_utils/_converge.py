@@ -17,7 +17,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _containers, _lock, _ports, _state, _tunnels
+from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _containers, _lock, _ports, _server, _state, _tunnels
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import run_again
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, LockedError, raise_all
@@ -151,22 +151,27 @@ class _Converger:
             return
         if stages.containers.changes:
             self.outcome.errors += _containers.apply_sandboxes(self.server, stages.containers)
-        self._guard(lambda: stages.containers.journal.redo(stages.containers.again))
         moved = bool(stages.bridge.ops or stages.containers.changes)
-        self._guard(lambda: self._apply_ports(*(self._plan_ports() if moved else stages.ports)))
-        self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
+        # Without a note of which commands are due again, interfaces are not made anew: their addresses would be lost for good.
+        if self._guard(lambda: stages.containers.journal.redo(stages.containers.again)):
+            self._guard(lambda: self._apply_ports(*(self._plan_ports() if moved else stages.ports)))
+            self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
         if stages.containers.changes:
             self.outcome.errors += _containers.apply_nodes(self.server, stages.containers)
             self.outcome.layers["containers"] = stages.containers.changes
         self._guard(self._describe_containers)
 
-    def _guard(self, step: t.Callable[[], None]) -> None:
+    def _guard(self, step: t.Callable[[], None]) -> bool:
+        """Whether the step was carried out; what it raised is noted."""
         try:
             step()
         except Errors as several:
             self.outcome.errors += several.errors
         except LabError as error:
             self.outcome.errors.append(error)
+        else:
+            return True
+        return False
 
     def _apply_bridge(self, todo: BridgePlan) -> bool:
         before = len(self.outcome.errors)
@@ -214,6 +219,7 @@ def _at_work(lab: str, run: Run) -> t.Iterator[None]:
 
 def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
     """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done."""
+    _server.lab_path(declared.lab)
     with _at_work(declared.lab, run):
         converger = _Converger(server, declared, run)
         stages = converger.plan()
@@ -276,8 +282,9 @@ def _errors_of(step: t.Callable[[], list[LabError]]) -> list[LabError]:
 
 def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
     """Remove all that belongs to the lab on this server: ports, tunnels, containers, files. Needs the lab's name only."""
-    with _at_work(lab, run):
-        try:
+    _server.lab_path(lab)
+    try:
+        with _at_work(lab, run):
             remover = _Remover(server, lab)
             if run.check:
                 remover.predict()
@@ -285,7 +292,7 @@ def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
                 remover.apply()
             if not remover.outcome.errors:
                 remover.outcome.layers["state"] = _state.remove(lab, check=run.check)
-        finally:
-            if not run.check:
-                _lock.release(run.token)
-        return remover.outcome.finish(run)
+            return remover.outcome.finish(run)
+    finally:
+        if not run.check:
+            _lock.release(run.token)

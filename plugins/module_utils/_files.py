@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|-]*")
 
 
 def files_root(lab: str) -> str:
-    return os.path.join(_server.STATE_DIR, lab, "files")
+    return _server.lab_path(lab, "files")
 
 
 def folder_of(lab: str, node: str) -> str:
@@ -132,6 +132,7 @@ def discard(lab: str, node: str, paths: t.Iterable[str]) -> None:
 
 
 def _write(folder: str, file: File) -> None:
+    _server.make_state_dir()
     _make_folders(folder)
     with contextlib.ExitStack() as stack:
         inside, name = _walk(stack, folder, file.path, make=True)
@@ -152,7 +153,7 @@ def _walk(stack: contextlib.ExitStack, folder: str, path: str, *, make: bool) ->
 
 
 def _make_folders(path: str) -> None:
-    """A folder and those above it; they can be entered by everybody, whatever the umask is."""
+    """A folder and those above it, whatever the umask is. Nodes enter them through their binds; other users do not, see make_state_dir."""
     if not os.path.isdir(path):
         _make_folders(os.path.dirname(path))
         with contextlib.suppress(FileExistsError):

@@ -7,7 +7,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import typing as t
+
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 
 if t.TYPE_CHECKING:
     from types import TracebackType
@@ -20,6 +25,28 @@ STATE_DIR = "/var/lib/archetype-lab"
 RUN_DIR = "/run/archetype-lab"
 OVSDB_SOCKET = "unix:/var/run/openvswitch/db.sock"
 OVS_RUN_DIR = "/var/run/openvswitch"
+
+
+_LAB = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def lab_path(lab: str, *parts: str) -> str:
+    """A path of a lab in STATE_DIR, which must have this check: a name such as C(/srv) would lead, and delete, elsewhere.
+
+    Raises LabError for a name that is no plain file name, or looks like another lab's file.
+    """
+    if not _LAB.fullmatch(lab) or lab.endswith((".json", ".new")):
+        hint = "use letters, digits, dots, dashes and underscores, and do not end it in .json or .new"
+        raise LabError(f"{lab!r} is not a name for a lab", hint=hint, objects=(lab,))
+    return os.path.join(STATE_DIR, lab, *parts)
+
+
+def make_state_dir() -> None:
+    """The folder of all labs is root's alone: what is in it may hold secrets. Raises OSError."""
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(STATE_DIR, mode=0o700)
+    if os.stat(STATE_DIR).st_mode & 0o077:
+        os.chmod(STATE_DIR, 0o700)
 
 
 class Server:

@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import typing as t
 from pathlib import Path
 
+from ansible_collections.archetype.lab.plugins.module_utils import _server
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._server import STATE_DIR
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 
 
 def path(lab: str) -> Path:
-    """The file of a lab's declared state. Raises LabError for a name that is no plain file name, or looks like another lab's file."""
-    if not _NAME.fullmatch(lab) or lab.endswith((".json", ".new")):
-        hint = "use letters, digits, dots, dashes and underscores, and do not end it in .json or .new"
-        raise LabError(f"{lab!r} is not a name for a lab", hint=hint, objects=(lab,))
-    return Path(STATE_DIR) / f"{lab}.json"
+    """The file of a lab's declared state. Raises LabError for a name that is none."""
+    return Path(f"{_server.lab_path(lab)}.json")
 
 
 def folder(lab: str) -> Path:
@@ -47,7 +41,7 @@ def load(lab: str) -> dict[str, t.Any] | None:
 
 def labs() -> list[str]:
     """The labs that have declared state here."""
-    return sorted(one.name.removesuffix(".json") for one in Path(STATE_DIR).glob("*.json"))
+    return sorted(one.name.removesuffix(".json") for one in Path(_server.STATE_DIR).glob("*.json"))
 
 
 def _text(declared: t.Mapping[str, t.Any]) -> str:
@@ -83,7 +77,7 @@ def save(lab: str, declared: t.Mapping[str, t.Any], *, check: bool = False) -> l
 def _write(target: Path, text: str) -> None:
     made = target.with_name(f"{target.name}.new")
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _server.make_state_dir()
         with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()

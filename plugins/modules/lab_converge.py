@@ -144,8 +144,8 @@ def main() -> None:
             if params["state"] == "absent":
                 return remove(server, params["lab"], run)
             declared = Declared.from_params(params["declared"])
-            done = converge(server, declared.without_links(params["take_back"]), run)
-            return {**done, "kept": _state.kept(declared.lab, params["declared"])}
+            kept = _state.kept(declared.lab, params["declared"])
+            return {**converge(server, declared.without_links(params["take_back"]), run), "kept": kept}
 
     run_module(module, work)
 

@@ -96,8 +96,10 @@ class FileReader:
             if self.total <= self.limit:
                 with open(source, "rb") as stream:
                     content = stream.read()
-            mode = "0755" if status.st_mode & stat.S_IXUSR else "0644"
-            self._contents[source] = (base64.b64encode(content).decode(), mode)
+            mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
+            if not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):  # private, such as a key: programs refuse one that others can read
+                mode &= 0o700
+            self._contents[source] = (base64.b64encode(content).decode(), f"{mode:04o}")
 
     def _problem(self, node: Node, what: str, remedy: str) -> None:
         self.problems.append(Problem(node.place.file, node.place.line, node.place.column, what, remedy))

@@ -74,7 +74,7 @@ class _Reporter:
         }
         return {
             "lab": self.plan["lab"],
-            "ok": not (states["links"]["error"] or states["nodes"]["error"] or any(one["state"] != "ok" for one in servers.values())),
+            "ok": not (self._wrong(states) or any(one["state"] != "ok" for one in servers.values())),
             "summary": {
                 "links": {state: states["links"][state] for state in LINK_STATES},
                 "nodes": {state: states["nodes"][state] for state in NODE_STATES},
@@ -84,6 +84,11 @@ class _Reporter:
             "notes": [*self.plan["notes"], *self.proof.notes],
             "servers": servers,
         }
+
+    def _wrong(self, states: t.Mapping[str, Counter[str]]) -> bool:
+        """Every node is declared to run: one that does not is wrong, once somebody looked, and so are its links."""
+        stopped = self.certifying and states["nodes"]["stopped"]
+        return bool(states["links"]["error"] or states["nodes"]["error"] or stopped)
 
     def _link(self, key: str, state: str, reason: str) -> dict[str, t.Any]:
         link = self.links[key]

@@ -36,7 +36,8 @@ def has_ended(token: str) -> bool:
     words = token.partition("@")[2].split("/")
     if len(words) != 3 or words[0] != _machine() or not words[1].isdecimal():
         return False
-    return not _alive(int(words[1])) or _began(int(words[1])) != words[2]
+    began = _began(int(words[1]))
+    return not _alive(int(words[1])) or (bool(began) and began != words[2])
 
 
 def _user() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _state
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _state
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
 
 DECLARED = {"lab": "demo", "ports": [{"name": "p1", "tag": 100}], "containers": [{"files": [{"content": "c2VjcmV0"}]}]}
@@ -15,7 +15,7 @@ DECLARED = {"lab": "demo", "ports": [{"name": "p1", "tag": 100}], "containers": 
 
 @pytest.fixture(autouse=True)
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_state, "STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path / "state"))
     return tmp_path / "state"
 
 

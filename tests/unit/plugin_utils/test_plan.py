@@ -232,7 +232,9 @@ def test_files_and_folders_beside_the_topology_travel_in_the_slice(tmp_path):
     (folder / "sub").mkdir(parents=True)
     (folder / "frr.conf").write_bytes(b"\x00\xff")
     (folder / "sub" / "run.sh").write_text("#!/bin/sh\n")
-    (folder / "sub" / "run.sh").chmod(0o700)
+    (folder / "sub" / "run.sh").chmod(0o755)
+    (folder / "key").write_text("secret\n")
+    (folder / "key").chmod(0o600)
     (folder / "loop").symlink_to(folder)
     (tmp_path / "daemons").write_text("bgpd=yes\n")
     made = with_binds(
@@ -247,6 +249,7 @@ def test_files_and_folders_beside_the_topology_travel_in_the_slice(tmp_path):
     assert files == {
         f"{base}/daemons": (b"bgpd=yes\n", "0644"),
         f"{base}/frr.conf": (b"\x00\xff", "0644"),
+        f"{base}/key": (b"secret\n", "0600"),
         f"{base}/sub/run.sh": (b"#!/bin/sh\n", "0755"),
     }
 

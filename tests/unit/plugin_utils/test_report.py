@@ -284,6 +284,7 @@ def test_the_links_of_a_stopped_node_are_down():
     report = make_report(PLAN, results, predicted=True)
     assert states(report) == ({LOCAL: "up", CROSS: "down", "segment:lan": "down"}, {"a": "ready", "b": "ready", "c": "stopped"})
     assert link_of(report, CROSS)["reason"] == "node c is stopped"
+    assert not report["ok"], "a node that is declared and does not run is not as declared"
 
 
 def test_observation_alone_tells_drift_and_stopped_nodes():

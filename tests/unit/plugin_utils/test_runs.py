@@ -54,6 +54,13 @@ def test_a_run_has_ended_when_its_process_is_gone_or_another_has_its_number() ->
     assert _runs.has_ended(token)
 
 
+def test_a_process_that_is_hidden_from_this_user_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where /proc hides the processes of others, when one began cannot be read; that is not another beginning."""
+    token = token_of(os.getpid())
+    monkeypatch.setattr(_runs, "_stat", lambda _process: [])
+    assert not _runs.has_ended(token)
+
+
 @pytest.mark.parametrize(
     "token",
     [
