@@ -48,6 +48,10 @@ def hop(first: Wired, second: Wired, mtus: tuple[int, int]) -> Iterator[tuple[st
             wired.sh("ip", "-6", "route", "add", f"2001:db8:99:{other}::/64", "via", f"2001:db8:99:{number}::fe")
         forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"
         first.sh("nsenter", f"--net=/run/netns/{ROUTER}", "sh", "-c", forward)
+        for address in ("198.19.2.1", "2001:db8:99:2::1"):  # the new devices need a moment, which is not what is tested
+            first.sh(
+                "sh", "-c", f"for n in 1 2 3 4 5 6 7 8 9 10; do ping -c 1 -W 1 {address} >/dev/null && exit 0; sleep 0.3; done; exit 1"
+            )
         yield "198.19.1.1", "198.19.2.1", "2001:db8:99:1::1", "2001:db8:99:2::1"
     finally:
         for number, wired in ((1, first), (2, second)):

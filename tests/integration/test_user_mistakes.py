@@ -67,11 +67,20 @@ def test_a_partial_run_is_refused_and_changes_nothing(
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("playbook", ["deploy_lab", "certify_lab", "status_lab"])
-def test_an_unprepared_server_is_told_and_nothing_is_done(world: World, lab: Lab, playbook: str) -> None:
-    run = world.play(playbook, lab, "-e", "lab_server_python=/nowhere/bin/python")
+def test_an_unprepared_server_is_told_and_nothing_is_done(world: World, lab: Lab) -> None:
+    run = world.deploy(lab, "-e", "lab_server_python=/nowhere/bin/python")
     for server in ("srv1", "srv2", "srv3"):
         refused(run, f"server {server} could not be observed: The module interpreter '/nowhere/bin/python' was not found. Prepare it with")
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("playbook", ["certify_lab", "status_lab"])
+def test_looking_at_unprepared_servers_tells_why_nothing_is_proven(world: World, lab: Lab, playbook: str) -> None:
+    run = world.play(playbook, lab, "-e", "lab_server_python=/nowhere/bin/python")
+    assert (run.rc == 0) == (playbook == "status_lab")
+    assert not run.report["ok"]
+    assert "The module interpreter '/nowhere/bin/python' was not found" in run.said
+    assert {state for state, _reason in run.links().values()} == {"error"}
 
 
 @pytest.mark.usefixtures("untouched")

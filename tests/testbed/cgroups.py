@@ -127,7 +127,10 @@ def kill(*parts: str, timeout: float = 20.0) -> None:
 
 
 def remove(*parts: str, timeout: float = 10.0) -> None:
-    """Remove the groups of all hierarchies; those of processes that have just died are busy for a moment."""
+    """Remove the groups of all hierarchies; those of processes that have just died are busy for a moment.
+
+    A process that was on its way into a group while the others were ended (of an C(up) that was killed) is ended too.
+    """
     deadline = time.monotonic() + timeout
     for root in _roots():
         for group in _walk(root.joinpath(PREFIX, *parts)):
@@ -137,6 +140,7 @@ def remove(*parts: str, timeout: float = 10.0) -> None:
                 except OSError:
                     if time.monotonic() > deadline:
                         raise
+                    kill(*parts)
                     time.sleep(0.02)
         with contextlib.suppress(OSError):
             (root / PREFIX).rmdir()
