@@ -64,8 +64,11 @@ destroy: $(VENV)/.controller $(LINK) ## Take the example lab away, and what `mak
 venv: $(VENV)/.tests $(LINK) ## The virtual environment for work on the collection
 
 .PHONY: system
-system: ## The system packages that the tests need
-	@missing=""; for name in $(TEST_PACKAGES); do dpkg-query -Wf '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || missing="$$missing $$name"; done; \
+system: ## The system packages that the tests need; a Docker or Open vSwitch from elsewhere is not replaced
+	@missing=""; for name in $(TEST_PACKAGES); do \
+		case $$name in docker.io) have=dockerd;; openvswitch-switch) have=ovs-vswitchd;; *) have=none;; esac; \
+		if command -v $$have >/dev/null; then continue; fi; \
+		dpkg-query -Wf '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || missing="$$missing $$name"; done; \
 	if [ -n "$$missing" ]; then echo "Installing$$missing ..."; $(SUDO) apt-get update -q >/dev/null; \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing >/dev/null; fi
 
