@@ -19,7 +19,7 @@ import json
 import os
 import threading
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
@@ -32,7 +32,8 @@ Command = tuple[str, ...]
 class Boot:
     """container: id of the node's container. sandbox: C(<id>@<time at which its process started>). done: digests of commands.
 
-    again: digests of commands that ran before an interface of the node was lost, and may fail now: part of what they do is there still.
+    again: digests of commands that ran, or may have run, and may fail now, as part of what they do is there still: those from before
+    an interface of the node was lost, and one during which a run was killed.
     """
 
     container: str
@@ -87,6 +88,10 @@ def load(lab: str) -> dict[str, Boot]:
         ) from error
 
 
+def _without(digests: tuple[str, ...], digest: str) -> tuple[str, ...]:
+    return tuple(one for one in digests if one != digest)
+
+
 class Journal:
     """The boots of a lab while they change. Every step is on disk before the next one is done; safe to use from threads."""
 
@@ -105,14 +110,24 @@ class Journal:
             self._store({**self._boots, node: boot})
             return boot
 
+    def started(self, node: str, command: Command) -> None:
+        """A command is about to run. If this run is killed before it can tell how it ended, the next one knows that it may have."""
+        with self._lock:
+            boot = self._boots[node]
+            self._store({**self._boots, node: replace(boot, again=(*boot.again, digest_of(command)))})
+
+    def failed(self, node: str, command: Command) -> None:
+        """It ended, and not well: the next time it has to."""
+        with self._lock:
+            boot = self._boots[node]
+            self._store({**self._boots, node: replace(boot, again=_without(boot.again, digest_of(command)))})
+
     def done(self, node: str, command: Command) -> None:
         with self._lock:
             boot = self._boots[node]
             digest = digest_of(command)
-            again = list(boot.again)
-            if digest in again:
-                again.remove(digest)
-            self._store({**self._boots, node: Boot(boot.container, boot.sandbox, (*boot.done, digest), tuple(again))})
+            again = _without(boot.again, digest)
+            self._store({**self._boots, node: Boot(boot.container, boot.sandbox, (*boot.done, digest), again)})
 
     def redo(self, nodes: t.Iterable[str]) -> None:
         """All commands of these nodes are due again. Told before the interfaces are made: a run that is killed is caught up."""

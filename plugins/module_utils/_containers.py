@@ -322,12 +322,14 @@ def _run_commands(worker: _Worker, boxes: t.Mapping[str, DockerContainer]) -> No
             return  # the verification tells why
         boot = worker.plan.journal.begin(want.node, container.id, _boots.sandbox_process(box.id, box.started_at))
         for command in node.commands:
+            worker.plan.journal.started(want.node, command)
             try:
                 _run_command(worker, want, command)
             except LabError:
                 if not _runs(worker, want.name):
                     return
                 if _boots.digest_of(command) not in boot.again:
+                    worker.plan.journal.failed(want.node, command)
                     raise
             worker.plan.journal.done(want.node, command)
 

@@ -67,3 +67,17 @@ def test_a_run_that_is_killed_before_the_commands_leaves_them_due() -> None:
     boot = _boots.load("lab")["n"]
     assert pending(WANT.exec, boot) == (ADDRESS,)
     assert boot.again == (digest_of(ADDRESS),)
+
+
+def test_a_command_during_which_a_run_was_killed_may_have_run() -> None:
+    """It is due again, and may fail then; one that is known to have failed may not."""
+    journal = Journal("lab", {})
+    journal.begin("n", "id", "box")
+    journal.started("n", UP)
+    assert pending(WANT.exec, _boots.load("lab")["n"]) == (UP, ADDRESS)
+    assert _boots.load("lab")["n"].again == (digest_of(UP),)
+    journal.done("n", UP)
+    journal.started("n", ADDRESS)
+    journal.failed("n", ADDRESS)
+    assert _boots.load("lab")["n"] == Boot("id", "box", (digest_of(UP),), ())
+    assert pending(WANT.exec, _boots.load("lab")["n"]) == (ADDRESS,)
