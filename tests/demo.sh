@@ -15,7 +15,7 @@ traces() { # what a lab or the demo could leave behind, as lines
         as_root docker ps -a --format 'container {{.Names}}'
         as_root docker images --format 'image {{.Repository}}' | grep archetype-lab || true
     fi
-    for pid in $(pgrep 'ovs-vswitchd|ovsdb-server|dockerd|containerd' || true); do # of this machine, not of a testbed on it
+    for pid in $(for name in ovs-vswitchd ovsdb-server dockerd containerd; do pgrep -x "$name"; done); do # of this machine, not of a testbed
         if [ "$(as_root readlink "/proc/$pid/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]; then echo "process $(cat "/proc/$pid/comm")"; fi
     done
 }
