@@ -95,9 +95,7 @@ unit: venv ## Unit tests
 
 .PHONY: integration
 integration: venv system ## Tests against real daemons, on the testbed
-	$(SUDO) env "PATH=$$PATH" pytest -q tests/integration || { \
-		echo "Once more what failed: real daemons on a busy machine can miss a limit of time. What failed first is above, and worth a look."; \
-		$(SUDO) env "PATH=$$PATH" pytest -q --last-failed --last-failed-no-failures none tests/integration; }
+	$(SUDO) env "PATH=$$PATH" pytest -q tests/integration
 
 .PHONY: molecule
 molecule: venv system ## The molecule scenario: converge, break, heal, destroy
