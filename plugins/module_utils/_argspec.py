@@ -56,13 +56,46 @@ def container_options() -> Spec:
         "cpu": {"type": "float", "default": 0.0},
         "exec": {"type": "list", "elements": "list", "default": []},
         "interfaces": {"type": "list", "elements": "str", "default": []},
+        "network": {"type": "str", "choices": ["", "host", "node", "container"], "default": ""},
+        "wave": {"type": "int", "default": 0},
+        "hold": {"type": "str", "choices": ["", "healthy", "exit"], "default": ""},
+        "startup_delay": {"type": "int", "default": 0},
+        "stage_commands": _list_of(
+            {
+                "stage": {"type": "str", "required": True},
+                "command": {"type": "list", "elements": "str", "required": True},
+                "phase": {"type": "str", "choices": ["on-enter", "on-exit"], "default": "on-exit"},
+                "target": {"type": "str", "choices": ["container", "host"], "default": "container"},
+            }
+        ),
+        "healthcheck": {
+            "type": "dict",
+            "options": {
+                "test": {"type": "list", "elements": "str", "required": True},
+                "interval": {"type": "float", "default": 0.0},
+                "timeout": {"type": "float", "default": 0.0},
+                "start_period": {"type": "float", "default": 0.0},
+                "retries": {"type": "int", "default": 0},
+            },
+        },
+        "tmpfs": {"type": "dict", "default": {}},
+        "volumes": {"type": "list", "elements": "str", "default": []},
+        "shm_size": {"type": "int", "default": 0},
+        "security_opts": {"type": "list", "elements": "str", "default": []},
+        "pid_mode": {"type": "str", "default": ""},
+        "cgroupns_mode": {"type": "str", "default": ""},
+        "cgroup_parent": {"type": "str", "default": ""},
+        "cpu_set": {"type": "str", "default": ""},
+        "dns": {"type": "list", "elements": "str", "default": []},
+        "dns_search": {"type": "list", "elements": "str", "default": []},
+        "dns_options": {"type": "list", "elements": "str", "default": []},
     }
 
 
 def port_options() -> Spec:
     return {
         "name": {"type": "str", "required": True},
-        "device": {"type": "str", "choices": ["none", "veth"], "default": "none"},
+        "device": {"type": "str", "choices": ["none", "veth", "host", "macvlan", "dummy"], "default": "none"},
         "link": {"type": "str", "default": ""},
         "node": {"type": "str", "default": ""},
         "interface": {"type": "str", "default": ""},
@@ -74,6 +107,17 @@ def port_options() -> Spec:
         "vlan_mode": {"type": "str", "choices": ["access", "trunk", "dot1q-tunnel"], "default": "dot1q-tunnel"},
         "group": {"type": "int", "default": 0},
         "enabled": {"type": "bool", "default": True},
+        "parent": {"type": "str", "default": ""},
+        "mode": {"type": "str", "choices": ["", "private", "vepa", "bridge", "passthru", "source"], "default": ""},
+        "addresses": {"type": "list", "elements": "str", "default": []},
+        "routes": _list_of({"to": {"type": "str", "required": True}, "via": {"type": "str", "required": True}}),
+        "impairment": {
+            "type": "dict",
+            "options": {
+                **{name: {"type": "float", "default": 0.0} for name in ("delay", "jitter", "loss", "corrupt", "duplicate", "reorder")},
+                "rate": {"type": "int", "default": 0},
+            },
+        },
     }
 
 
@@ -107,6 +151,24 @@ def link_options() -> Spec:
                 "port": {"type": "str", "required": True},
             },
         },
+    }
+
+
+def management_options() -> Spec:
+    return {
+        "device": {"type": "str", "required": True},
+        "subnets": {"type": "list", "elements": "str", "default": []},
+        "masquerade": {"type": "bool", "default": False},
+        "ports": _list_of(
+            {
+                "server_port": {"type": "int", "required": True},
+                "target": {"type": "str", "required": True},
+                "node_port": {"type": "int", "required": True},
+                "protocol": {"type": "str", "choices": ["tcp", "udp", "sctp"], "default": "tcp"},
+                "address": {"type": "str", "default": ""},
+            }
+        ),
+        "hosts": _list_of({"address": {"type": "str", "required": True}, "names": {"type": "list", "elements": "str", "required": True}}),
     }
 
 

@@ -58,6 +58,35 @@ class File:
 
 
 @dataclass(frozen=True)
+class Healthcheck:
+    """Docker's health check. Times are seconds; 0 is Docker's own default."""
+
+    test: tuple[str, ...]
+    interval: float = 0.0
+    timeout: float = 0.0
+    start_period: float = 0.0
+    retries: int = 0
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Healthcheck:
+        return _pick(cls, values, test=tuple(str(one) for one in values.get("test") or ()))
+
+
+@dataclass(frozen=True)
+class StageCommand:
+    """A command that runs when a node enters or leaves a stage. target: C(container), or C(host), which is the server."""
+
+    stage: str
+    command: tuple[str, ...]
+    phase: str = "on-exit"
+    target: str = "container"
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> StageCommand:
+        return _pick(cls, values, command=tuple(str(one) for one in values.get("command") or ()))
+
+
+@dataclass(frozen=True)
 class Container:
     """A container node, and the sandbox that holds its network namespace.
 
@@ -65,6 +94,12 @@ class Container:
     interfaces: Linux names that must exist in the sandbox before the node's first process runs.
     memory: bytes, 0 is no limit. cpu: number of CPUs, 0 is no limit. cmd, entrypoint: None is the image's own.
     system_paths: C(unconfined) leaves /proc/sys writable for the node, as routers need it.
+    network: empty (the namespace of sandbox, which is the node's own), C(host) (no sandbox), C(node) (sandbox is that of another node
+    of the lab), C(container) (sandbox is a container that is not the lab's).
+    wave: nodes of a wave are started when those of all lower waves are as their C(hold) wants them, on every server.
+    hold: what must be true of the node before the next wave begins: empty (it runs and its commands have run), C(healthy), C(exit).
+    startup_delay: seconds to wait before it is started. shm_size: bytes, 0 is Docker's own.
+    dns, dns_search, dns_options: of /etc/resolv.conf; empty is Docker's own.
     """
 
     name: str
@@ -89,6 +124,23 @@ class Container:
     cpu: float = 0.0
     exec: tuple[tuple[str, ...], ...] = ()
     interfaces: tuple[str, ...] = ()
+    network: str = ""
+    wave: int = 0
+    hold: str = ""
+    startup_delay: int = 0
+    stage_commands: tuple[StageCommand, ...] = ()
+    healthcheck: Healthcheck | None = None
+    tmpfs: t.Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    shm_size: int = 0
+    security_opts: tuple[str, ...] = ()
+    pid_mode: str = ""
+    cgroupns_mode: str = ""
+    cgroup_parent: str = ""
+    cpu_set: str = ""
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Container:
@@ -115,16 +167,52 @@ class Container:
             interfaces=strings("interfaces"),
             files=tuple(_pick(File, one) for one in values.get("files") or ()),
             exec=tuple(tuple(str(word) for word in command) for command in values.get("exec") or ()),
+            stage_commands=tuple(StageCommand.from_params(one) for one in values.get("stage_commands") or ()),
+            healthcheck=Healthcheck.from_params(values["healthcheck"]) if values.get("healthcheck") else None,
+            tmpfs=mapping("tmpfs"),
+            volumes=strings("volumes"),
+            security_opts=strings("security_opts"),
+            dns=strings("dns"),
+            dns_search=strings("dns_search"),
+            dns_options=strings("dns_options"),
         )
 
 
 @dataclass(frozen=True)
-class Port:
-    """A port on the bridge, and for C(device=veth) the pair of devices whose other end is a node's interface.
+class Impairment:
+    """What is done to frames that a node sends. delay, jitter: milliseconds; loss and the others: percent; rate: kbit/s; 0 is none."""
 
-    name: the server-side device. sandbox: the container whose network namespace takes the other end.
+    delay: float = 0.0
+    jitter: float = 0.0
+    loss: float = 0.0
+    corrupt: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    rate: int = 0
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Impairment:
+        return _pick(cls, values)
+
+
+@dataclass(frozen=True)
+class PortRoute:
+    """A route of the namespace that has the interface. to: C(default) or a prefix in CIDR form."""
+
+    to: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Port:
+    """A node's interface, and what it is joined to on the server.
+
+    device: C(veth) is a pair of devices, one on the bridge, the other the interface; C(none) a device that is there already, on the bridge;
+    C(host) a pair whose server's end stays off the bridge, in the server's own namespace; C(macvlan) a device on the server's device
+    parent, with a mode; C(dummy) a device without a far end. The last two are in the sandbox only: there, name is a name in the marks.
+    name: the server-side device. sandbox: the container whose network namespace takes the interface; empty with C(veth) is the server's.
     group: the link group of the lab's devices (0: none), for deletion at a stroke. enabled: whether the device is up;
-    a port that is not enabled shows NO-CARRIER at the node.
+    a port that is not enabled shows NO-CARRIER at the node. addresses: in CIDR form, on the interface; others there are left alone.
     """
 
     name: str
@@ -140,10 +228,22 @@ class Port:
     vlan_mode: str = "dot1q-tunnel"
     group: int = 0
     enabled: bool = True
+    parent: str = ""
+    mode: str = ""
+    addresses: tuple[str, ...] = ()
+    routes: tuple[PortRoute, ...] = ()
+    impairment: Impairment | None = None
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Port:
-        return _pick(cls, values, trunks=tuple(sorted(values.get("trunks") or ())))
+        return _pick(
+            cls,
+            values,
+            trunks=tuple(sorted(values.get("trunks") or ())),
+            addresses=tuple(values.get("addresses") or ()),
+            routes=tuple(_pick(PortRoute, one) for one in values.get("routes") or ()),
+            impairment=Impairment.from_params(values["impairment"]) if values.get("impairment") else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -218,6 +318,49 @@ class Link:
 
 
 @dataclass(frozen=True)
+class PublishedPort:
+    """A port of this server that leads to a port of a node. address: of the server, empty for all of them. target: the node's address."""
+
+    server_port: int
+    target: str
+    node_port: int
+    protocol: str = "tcp"
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A line of the lab's hosts file."""
+
+    address: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Management:
+    """This server's part of the management network. device: its own interface in it; subnets: in CIDR form.
+
+    masquerade: nodes reach what this server reaches, under its address. hosts: the whole lab's names.
+    """
+
+    device: str
+    subnets: tuple[str, ...] = ()
+    masquerade: bool = False
+    ports: tuple[PublishedPort, ...] = ()
+    hosts: tuple[Host, ...] = ()
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Management:
+        return _pick(
+            cls,
+            values,
+            subnets=tuple(values.get("subnets") or ()),
+            ports=tuple(_pick(PublishedPort, one) for one in values.get("ports") or ()),
+            hosts=tuple(_pick(Host, one, names=tuple(one.get("names") or ())) for one in values.get("hosts") or ()),
+        )
+
+
+@dataclass(frozen=True)
 class Declared:
     """The slice of a plan for one server."""
 
@@ -229,6 +372,7 @@ class Declared:
     tunnels: tuple[Tunnel, ...] = ()
     links: tuple[Link, ...] = ()
     device_group: int = 0
+    management: Management | None = None
 
     def without_links(self, keys: t.Collection[str]) -> Declared:
         """The same with these links taken back: no tunnel, and ports that are down and off the bridge.
@@ -258,4 +402,5 @@ class Declared:
             ports=tuple(Port.from_params(one) for one in values.get("ports") or ()),
             tunnels=tuple(Tunnel.from_params(one) for one in values.get("tunnels") or ()),
             links=tuple(Link.from_params(one) for one in values.get("links") or ()),
+            management=Management.from_params(values["management"]) if values.get("management") else None,
         )

@@ -13,6 +13,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
+
+_PLAIN = Kind("linux", "container")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -39,15 +43,124 @@ class Bind:
 
 
 @dataclass(frozen=True)
+class Healthcheck:
+    """How Docker finds out whether a node is healthy. Times are seconds; 0 is Docker's own default."""
+
+    test: tuple[str, ...]
+    interval: float = 0.0
+    timeout: float = 0.0
+    start_period: float = 0.0
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class WaitFor:
+    """A stage of another node that must be reached first. stage: C(create), C(create-links), C(configure), C(healthy), C(exit)."""
+
+    node: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class StageCommand:
+    """A command of a stage. phase: C(on-enter) or C(on-exit). target: C(container), or C(host), the node's server."""
+
+    command: tuple[str, ...]
+    phase: str = "on-exit"
+    target: str = "container"
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    wait_for: tuple[WaitFor, ...] = ()
+    commands: tuple[StageCommand, ...] = ()
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """A port of a node that its server publishes. address: of the server, empty for all. protocol: C(tcp), C(udp), C(sctp)."""
+
+    server_port: int
+    node_port: int
+    protocol: str = "tcp"
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Dns:
+    servers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Management:
+    """What the topology says of the management network. Subnets and ranges in CIDR form; empty where it is silent.
+
+    enabled: false where the lab file turns it off. external_access: whether nodes reach what their server reaches.
+    """
+
+    enabled: bool = True
+    network: str = ""
+    bridge: str = ""
+    ipv4_subnet: str = ""
+    ipv6_subnet: str = ""
+    ipv4_gateway: str = ""
+    ipv6_gateway: str = ""
+    ipv4_range: str = ""
+    ipv6_range: str = ""
+    mtu: int = 0
+    external_access: bool = False
+    skip_when_unused: bool = False
+    place: Place = Place("")
+
+
+@dataclass(frozen=True)
 class Node:
-    """A device of the lab. settings beyond these are in the kind."""
+    """A device of the lab; what holds for it, with the settings of its kind in it.
+
+    network_mode: empty (a network of its own, with a management interface), C(none) (without one), C(host), C(node:<name>) (that of
+    another node of the lab) or C(container:<name>) (that of a container which is not the lab's).
+    startup_config: the user's, None where there is none. extras, config_vars: as written, plain values.
+    profile: its kind, with what lab file and image change of it. mgmt_ipv4, mgmt_ipv6: fixed addresses without prefix length.
+    shm_size: bytes. startup_delay: seconds.
+    """
 
     name: str
     kind: str
     image: str
     place: Place
     container: str
+    profile: Kind = _PLAIN
     group: str = ""
+    hostname: str = ""
+    type: str = ""
+    startup_config: Bind | None = None
+    enforce_startup_config: bool = False
+    suppress_startup_config: bool = False
+    license: Bind | None = None
+    credentials: tuple[str, str] | None = None
+    network_mode: str = ""
+    mgmt_ipv4: str = ""
+    mgmt_ipv6: str = ""
+    ports: tuple[PublishedPort, ...] = ()
+    dns: Dns = Dns()
+    aliases: tuple[str, ...] = ()
+    tmpfs: t.Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    shm_size: int = 0
+    security_opts: tuple[str, ...] = ()
+    pid_mode: str = ""
+    cgroupns_mode: str = ""
+    cgroup_parent: str = ""
+    cpu_set: str = ""
+    healthcheck: Healthcheck | None = None
+    startup_delay: int = 0
+    stages: tuple[Stage, ...] = ()
+    extras: t.Mapping[str, t.Any] = field(default_factory=dict)
+    config_vars: t.Mapping[str, t.Any] = field(default_factory=dict)
+    components: tuple[t.Mapping[str, t.Any], ...] = ()
     cmd: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
     user: str = ""
@@ -64,14 +177,50 @@ class Node:
     cpu: float = 0.0
 
 
+@dataclass(frozen=True)
+class Impairment:
+    """What a link does to frames. delay, jitter: milliseconds; loss, corrupt, duplicate, reorder: percent; rate: kbit/s; 0 is none."""
+
+    delay: float = 0.0
+    jitter: float = 0.0
+    loss: float = 0.0
+    corrupt: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    rate: int = 0
+
+
+@dataclass(frozen=True)
+class Far:
+    """The far end of a link that does not join two nodes.
+
+    type: C(host) (a device in the server's own namespace, named interface), C(macvlan) (on the server's device interface, in a mode),
+    C(dummy) (nothing), C(vxlan) (a VTEP that is not the lab's: remote, vni, dst_port, and interface for the server's device or empty).
+    """
+
+    type: str
+    interface: str = ""
+    mode: str = ""
+    remote: str = ""
+    vni: int = 0
+    dst_port: int = 0
+    src_port: int = 0
+
+
 @dataclass(frozen=True, order=True)
 class EndpointRef:
-    """One end of a link: a node, and the Linux name of its interface. mac: what the user fixed, else empty."""
+    """One end of a link: a node, and the Linux name of its interface. mac: what the user fixed, else empty.
+
+    ipv4, ipv6: addresses in CIDR form that the interface is given, empty where there are none. impairment: of what the node sends.
+    """
 
     node: str
     interface: str
     mac: str = field(default="", compare=False)
     vendor_name: str = field(default="", compare=False)
+    ipv4: str = field(default="", compare=False)
+    ipv6: str = field(default="", compare=False)
+    impairment: Impairment | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -80,9 +229,9 @@ class EndpointRef:
 
 @dataclass(frozen=True)
 class TopologyLink:
-    """A wire: two endpoints, or any number for a segment (a node of kind bridge in the file).
+    """A wire: two endpoints, or any number for a segment (a node of kind bridge in the file), or one and a far end.
 
-    key: the canonical link key. mtu: what was asked for, None where the file is silent.
+    key: the canonical link key. mtu: what was asked for, None where the file is silent. vars, labels: as written.
     """
 
     key: str
@@ -90,6 +239,9 @@ class TopologyLink:
     place: Place
     mtu: int | None = None
     segment: str = ""
+    far: Far | None = None
+    vars: t.Mapping[str, t.Any] = field(default_factory=dict)
+    labels: t.Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +253,7 @@ class Topology:
     links: t.Mapping[str, TopologyLink]
     file: str
     notes: tuple[str, ...] = ()
+    management: Management = Management()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._allocation import Allocation, Settings, allocate
+from ansible_collections.archetype.lab.plugins.plugin_utils._declare_container import declare_container
+from ansible_collections.archetype.lab.plugins.plugin_utils._declare_port import declare_port
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, sandbox_name
@@ -149,37 +151,13 @@ class _Planner:
 
     def _containers(self) -> dict[str, dict[str, t.Any]]:
         reader = FileReader(self.lab)
-        containers = {name: self._container(node, reader) for name, node in self.nodes.items()}
+        containers = {
+            name: declare_container(node, [end.interface for end, _link in self.interfaces[name]], reader)
+            for name, node in self.nodes.items()
+        }
         reader.check_limit(self.topology.file)
         self.problems += reader.problems
         return containers
-
-    def _container(self, node: Node, reader: FileReader) -> dict[str, t.Any]:
-        binds, files = reader.binds_of(node)
-        return {
-            "name": node.container,
-            "sandbox": sandbox_name(node.container),
-            "node": node.name,
-            "image": node.image,
-            "kind": node.kind,
-            "hostname": node.name,
-            "cmd": None if node.cmd is None else list(node.cmd),
-            "entrypoint": None if node.entrypoint is None else list(node.entrypoint),
-            "user": node.user,
-            "env": dict(sorted(node.env.items())),
-            "labels": dict(sorted(node.labels.items())),
-            "binds": binds,
-            "files": files,
-            "sysctls": dict(sorted(node.sysctls.items())),
-            "cap_add": sorted(set(node.cap_add)),
-            "devices": list(node.devices),
-            "privileged": node.privileged,
-            "system_paths": node.system_paths,
-            "memory": node.memory,
-            "cpu": node.cpu,
-            "exec": [list(command) for command in node.exec],
-            "interfaces": [end.interface for end, _link in self.interfaces[node.name]],
-        }
 
     def _node(self, node: Node, container: Json) -> dict[str, t.Any]:
         kind = find_kind(node.kind)
@@ -244,7 +222,19 @@ class _Planner:
         }
         for name, server in self.placement.items():
             slices[server]["containers"].append(containers[name])
-            slices[server]["ports"] += [self._port(end, link, links[link.key]) for end, link in self.interfaces[name]]
+            slices[server]["ports"] += [
+                declare_port(
+                    end,
+                    links[link.key],
+                    link.key,
+                    server=server,
+                    name=self.allocation.ports[end.name],
+                    mac=self.allocation.macs[end.name],
+                    sandbox=sandbox_name(self.nodes[end.node].container),
+                    group=self.group,
+                )
+                for end, link in self.interfaces[name]
+            ]
         for key, link in links.items():
             ends = [{field: end[field] for field in ("node", "interface", "server", "port")} for end in link["endpoints"]]
             for server in link["tags"]:
@@ -253,23 +243,6 @@ class _Planner:
             for server in self.allocation.members[tunnel_key]:
                 slices[server]["tunnels"].append(self._tunnel(tunnel_key, server, links))
         return slices
-
-    def _port(self, end: EndpointRef, link: TopologyLink, planned: Json) -> dict[str, t.Any]:
-        return {
-            "name": self.allocation.ports[end.name],
-            "device": "veth",
-            "link": link.key,
-            "node": end.node,
-            "interface": end.interface,
-            "sandbox": sandbox_name(self.nodes[end.node].container),
-            "mac": self.allocation.macs[end.name],
-            "mtu": planned["mtu"],
-            "tag": planned["tags"][self.placement[end.node]],
-            "trunks": [],
-            "vlan_mode": "dot1q-tunnel",
-            "group": self.group,
-            "enabled": True,
-        }
 
     def _tunnel(self, key: str, server: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
         own = key in links
