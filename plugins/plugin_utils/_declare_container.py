@@ -12,11 +12,16 @@ from dataclasses import asdict
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import ManagementAddresses, Node, NodeInterface
 
 
-def declare_container(node: Node, interfaces: t.Sequence[str], reader: FileReader) -> dict[str, t.Any]:
-    """interfaces: Linux names of those that must be there before the node starts, in their order."""
+def declare_container(
+    node: Node, interfaces: t.Sequence[NodeInterface], reader: FileReader, *, management: ManagementAddresses | None = None
+) -> dict[str, t.Any]:
+    """interfaces: the data interfaces, which must be there before the node starts, in the device's order.
+
+    management: what its management interface is given; None where it has none.
+    """
     binds, files = reader.binds_of(node)
     return {
         "name": node.container,
@@ -40,7 +45,7 @@ def declare_container(node: Node, interfaces: t.Sequence[str], reader: FileReade
         "memory": node.memory,
         "cpu": node.cpu,
         "exec": [list(command) for command in node.exec],
-        "interfaces": list(interfaces),
+        "interfaces": [one.linux for one in interfaces],
         "network": "",
         "wave": 0,
         "hold": "",

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import typing as t
 
 PORT_PREFIX = "ap"
@@ -97,3 +98,8 @@ def shared_key(servers: t.Iterable[str]) -> str:
 def sandbox_name(container: str) -> str:
     """The name of the sandbox of a container node."""
     return f"{container}-sandbox"
+
+
+def natural(name: str) -> tuple[str | int, ...]:
+    """What interfaces are sorted by: C(eth2) is before C(eth10). Devices number their ports in the kernel's order."""
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name, flags=re.ASCII)))

@@ -245,6 +245,28 @@ class TopologyLink:
 
 
 @dataclass(frozen=True)
+class NodeInterface:
+    """A data interface of a node as its device sees it: both names of it, and its MAC."""
+
+    linux: str
+    vendor: str
+    mac: str
+
+
+@dataclass(frozen=True)
+class ManagementAddresses:
+    """What a node's management interface is given. An address is empty where the network has none of its family."""
+
+    ipv4: str = ""
+    ipv4_prefix: int = 0
+    ipv4_gateway: str = ""
+    ipv6: str = ""
+    ipv6_prefix: int = 0
+    ipv6_gateway: str = ""
+    mac: str = ""
+
+
+@dataclass(frozen=True)
 class Topology:
     """What one topology file says. nodes and links are sorted by name and key, so that the file's order does not matter."""
 

@@ -17,9 +17,9 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._declare_container i
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_port import declare_port
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, sandbox_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, natural, sandbox_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, TopologyLink
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import place, read_lock
 from ansible_collections.archetype.lab.plugins.plugin_utils._preflight import check_names, check_servers, observations
@@ -67,15 +67,17 @@ class _Planner:
             for end in self.topology.links[key].endpoints:
                 self.interfaces[end.node].append((end, self.topology.links[key]))
         for ends in self.interfaces.values():
-            ends.sort(key=lambda one: one[0].interface)
+            ends.sort(key=lambda one: natural(one[0].interface))
 
     def plan(self) -> dict[str, t.Any]:
         self.problems += check_names(self.topology)
         self.placement = self._try(self._place, {})
-        containers = self._containers()
+        self.macs: t.Mapping[str, str] = {}
         if len(self.placement) == len(self.nodes):
             self.problems += check_servers(self.topology, self.placement, self.observed)
             self.allocation = self._try(self._allocate, None)
+            self.macs = self.allocation.macs if self.allocation else {}
+        containers = self._containers()
         if self.problems:
             raise LabFileError(self.problems)
         self._measure()
@@ -151,13 +153,14 @@ class _Planner:
 
     def _containers(self) -> dict[str, dict[str, t.Any]]:
         reader = FileReader(self.lab)
-        containers = {
-            name: declare_container(node, [end.interface for end, _link in self.interfaces[name]], reader)
-            for name, node in self.nodes.items()
-        }
+        containers = {name: declare_container(node, self._data_interfaces(name), reader) for name, node in self.nodes.items()}
         reader.check_limit(self.topology.file)
         self.problems += reader.problems
         return containers
+
+    def _data_interfaces(self, node: str) -> list[NodeInterface]:
+        ends = [end for end, _link in self.interfaces[node]]
+        return [NodeInterface(end.interface, end.vendor_name or end.interface, self.macs.get(end.name, "")) for end in ends]
 
     def _node(self, node: Node, container: Json) -> dict[str, t.Any]:
         kind = find_kind(node.kind)
