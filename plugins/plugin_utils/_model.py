@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 
 _PLAIN = Kind("linux", "container")
@@ -33,6 +34,7 @@ class Bind:
 
     local: the source is a file or folder beside the topology, which is brought to the server; else it must be there already.
     content: the text of the file itself (then local, and source is empty); None where source names it.
+    made: a folder of the lab's own on the server, which is made there where it is not there yet; nobody has to put it there.
     """
 
     source: str
@@ -40,6 +42,7 @@ class Bind:
     options: str = ""
     local: bool = False
     content: str | None = None
+    made: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,9 @@ class Node:
     another node of the lab) or C(container:<name>) (that of a container which is not the lab's).
     startup_config: the user's, None where there is none. extras, config_vars: as written, plain values.
     profile: its kind, with what lab file and image change of it. mgmt_ipv4, mgmt_ipv6: fixed addresses without prefix length.
-    shm_size: bytes. startup_delay: seconds.
+    shm_size: bytes. startup_delay: seconds. wave, hold: when it is started, and what the next wave waits for, as C(_declared.Container).
+    shares: with C(node:) and C(container:), the name of the container whose network it has. beside: the node on whose server it must be.
+    link_apply_mode: what the topology says of it, empty for its kind's. identity_file: the SSH key for it, on the controller.
     """
 
     name: str
@@ -141,7 +146,11 @@ class Node:
     suppress_startup_config: bool = False
     license: Bind | None = None
     credentials: tuple[str, str] | None = None
+    identity_file: str = ""
+    link_apply_mode: str = ""
     network_mode: str = ""
+    shares: str = ""
+    beside: str = ""
     mgmt_ipv4: str = ""
     mgmt_ipv6: str = ""
     ports: tuple[PublishedPort, ...] = ()
@@ -157,6 +166,8 @@ class Node:
     cpu_set: str = ""
     healthcheck: Healthcheck | None = None
     startup_delay: int = 0
+    wave: int = 0
+    hold: str = ""
     stages: tuple[Stage, ...] = ()
     extras: t.Mapping[str, t.Any] = field(default_factory=dict)
     config_vars: t.Mapping[str, t.Any] = field(default_factory=dict)
@@ -268,7 +279,10 @@ class ManagementAddresses:
 
 @dataclass(frozen=True)
 class Topology:
-    """What one topology file says. nodes and links are sorted by name and key, so that the file's order does not matter."""
+    """What one topology file says. nodes and links are sorted by name and key, so that the file's order does not matter.
+
+    missing: files on the controller that it names and that are not there. It can be looked at without them, but not be planned.
+    """
 
     name: str
     nodes: t.Mapping[str, Node]
@@ -276,6 +290,7 @@ class Topology:
     file: str
     notes: tuple[str, ...] = ()
     management: Management = Management()
+    missing: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
