@@ -25,7 +25,7 @@ def declare_container(
     binds, files = reader.binds_of(node)
     return {
         "name": node.container,
-        "sandbox": sandbox_name(node.container),
+        "sandbox": _sandbox(node),
         "node": node.name,
         "image": node.image,
         "kind": node.kind,
@@ -46,9 +46,9 @@ def declare_container(
         "cpu": node.cpu,
         "exec": [list(command) for command in node.exec],
         "interfaces": [one.linux for one in interfaces],
-        "network": "",
-        "wave": 0,
-        "hold": "",
+        "network": node.network_mode.partition(":")[0] if node.network_mode != "none" else "",
+        "wave": node.wave,
+        "hold": node.hold,
         "startup_delay": node.startup_delay,
         "stage_commands": [
             {"stage": stage.name, "command": list(one.command), "phase": one.phase, "target": one.target}
@@ -68,3 +68,10 @@ def declare_container(
         "dns_search": list(node.dns.search),
         "dns_options": list(node.dns.options),
     }
+
+
+def _sandbox(node: Node) -> str:
+    """The container whose network namespace the node has."""
+    if node.network_mode.startswith("container:"):
+        return node.shares
+    return sandbox_name(node.shares or node.container)
