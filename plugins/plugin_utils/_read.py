@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import typing as t
@@ -19,6 +18,10 @@ _FLOAT = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})(?:[eE
 _TRUE = frozenset({"true", "yes", "on", "y"})
 _FALSE = frozenset({"false", "no", "off", "n"})
 _SHOWN = 60
+_LONGEST = 40
+"""Longest name for which a near one is looked for."""
+_MOST_LOOKS = 60
+"""Most names that one name is compared with letter by letter."""
 
 
 def quote(text: str) -> str:
@@ -33,10 +36,62 @@ def word(name: str) -> str:
 
 def did_you_mean(name: str, known: t.Iterable[str]) -> str:
     """A sentence that proposes the nearest known name, or nothing."""
-    names = sorted(known)
-    folded = [one for one in names if one.lower() == name.lower()]
-    near = folded or difflib.get_close_matches(name[:100], names, n=1)
-    return f"Did you mean {quote(near[0])}?" if near else ""
+    near = nearest(name, known)
+    return f"Did you mean {quote(near)}?" if near else ""
+
+
+def nearest(name: str, known: t.Iterable[str]) -> str:
+    """The known name that is most likely meant; empty where none is near.
+
+    The one with the fewest letters to change, before it one that is longer and has the name in it, as C(nokia_srlinux) has C(srlinux).
+    What it costs is bounded, however many names there are and however long they are.
+    """
+    wanted = _folded(name)
+    most = 0 if len(wanted) < 3 or len(wanted) > _LONGEST else 1 if len(wanted) < 4 else 2 if len(wanted) < 9 else 3
+    best, least, looks = "", most + 0.8, _MOST_LOOKS
+    for one in sorted(known):
+        candidate = _folded(one)
+        cost = float(most) + 1
+        if candidate == wanted:
+            return one
+        if most and wanted in candidate:
+            cost = min(1.5, 0.9 * (len(candidate) - len(wanted)))
+        elif most and len(candidate) > 2 and wanted.startswith(candidate):
+            cost = min(1.7, 0.9 * (len(wanted) - len(candidate)))
+        elif abs(len(candidate) - len(wanted)) <= most and looks and _shares_a_letter(wanted, candidate):
+            looks -= 1
+            cost = _changes(wanted, candidate, most)
+        if cost < least or (cost == least and best and len(one) < len(best)):
+            best, least = one, cost
+    return best
+
+
+def _folded(name: str) -> str:
+    return name[: _LONGEST + 1].lower().replace("_", "-")
+
+
+def _shares_a_letter(one: str, other: str) -> bool:
+    """Whether one of the first two letters or the last one is the same, as it is with most slips of the pen."""
+    return one[:1] == other[:1] or one[-1:] == other[-1:] or one[1:2] == other[1:2]
+
+
+def _changes(one: str, other: str, most: int) -> int:
+    """How many letters must be changed, added, taken out or exchanged with their neighbour; more than C(most) where it is more."""
+    far = most + 1
+    before: list[int] = []
+    row = [min(far, place) for place in range(len(other) + 1)]
+    for line, letter in enumerate(one, 1):
+        earlier, before, row = before, row, [far] * (len(other) + 1)
+        row[0] = min(line, far)
+        for place in range(max(1, line - most), min(len(other), line + most) + 1):
+            there = other[place - 1]
+            cost = min(before[place] + 1, row[place - 1] + 1, before[place - 1] + (letter != there))
+            if earlier and place > 1 and letter == other[place - 2] and one[line - 2] == there:
+                cost = min(cost, earlier[place - 2] + 1)
+            row[place] = min(cost, far)
+        if min(row) == far:
+            return far
+    return row[-1]
 
 
 def describe(value: Value | None) -> str:

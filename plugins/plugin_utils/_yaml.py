@@ -18,7 +18,7 @@ import typing as t
 
 import yaml
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._envsubst import substitute
+from ansible_collections.archetype.lab.plugins.plugin_utils._envsubst import TooLongError, substitute
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -30,10 +30,17 @@ MAX_DEPTH = 64
 MAX_VALUES = 1_000_000
 """Most values in a file once its aliases are expanded."""
 
+MAX_TEXT = 2 * MAX_BYTES
+"""Most characters of all values together once the environment's variables are in them."""
+
+MAX_PROBLEMS = 500
+"""Most problems of a file that are told. Nobody reads more, and looking for what was meant instead takes time for each."""
+
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 _STR = "tag:yaml.org,2002:str"
 _MERGE = "<<"
+_SHOWN = 60
 _LOADER: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -92,6 +99,11 @@ class MapValue(Value):
         return None if entry is None or is_null(entry.value) else entry.value
 
 
+def _short(text: str) -> str:
+    """A text of the file for a message, not too long."""
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
 def is_null(value: Value | None) -> bool:
     return value is None or (isinstance(value, Scalar) and value.is_null)
 
@@ -104,8 +116,14 @@ class Problems:
         self.found: list[Problem] = []
 
     def add(self, at: Value | None, what: str, remedy: str = "") -> None:
+        """Note a problem. Raises LabFileError with all of them where there are too many."""
         line, column = (at.line, at.column) if at is not None else (0, 0)
         self.found.append(Problem(self.file, line, column, what, remedy))
+        if len(self.found) >= MAX_PROBLEMS:
+            self.found.append(
+                Problem(self.file, 0, 0, f"{MAX_PROBLEMS} problems; what comes after them was not read", "Correct these first")
+            )
+            raise LabFileError(self.found)
 
     def raise_if_any(self) -> None:
         if self.found:
@@ -133,6 +151,7 @@ class _Builder:
         self.frames: list[_Frame] = []
         self.anchors: dict[str, Value] = {}
         self.total = 0
+        self.characters = 0
         self.roots: list[Value] = []
 
     def feed(self, event: t.Any) -> None:
@@ -150,7 +169,7 @@ class _Builder:
         text = event.value
         plain = bool(event.implicit[0]) or (event.tag is not None and event.tag in _TAGS and event.tag != _STR)
         if self.environment is not None and "$" in text:
-            text = substitute(text, self.environment)
+            text = self._substituted(text, line, column)
         value = Scalar(text, line, column, plain=plain)
         self._check_tag(event, value)
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
@@ -163,13 +182,26 @@ class _Builder:
             self.anchors[event.anchor] = value
         self._put(value)
 
+    def _substituted(self, text: str, line: int, column: int) -> str:
+        try:
+            text = substitute(text, self.environment or {})
+        except TooLongError:
+            self.characters = MAX_TEXT
+        self.characters += len(text)
+        if self.characters > MAX_TEXT:
+            at = Scalar("", line, column)
+            self.problems.add(at, "the environment's variables make the file too long", f"Stay below {MAX_TEXT // 1024 // 1024} MiB in all")
+            raise LabFileError(self.problems.found)
+        return text
+
     def _alias(self, event: t.Any) -> None:
         here = Scalar("", event.start_mark.line + 1, event.start_mark.column + 1, plain=True)
         target = self.anchors.get(event.anchor)
         if target is None:
             inside = any(frame.anchor == event.anchor for frame in self.frames)
-            what = f"alias *{event.anchor} stands inside what it names" if inside else f"alias *{event.anchor} has no anchor before it"
-            self.problems.add(here, what, "Write the value out" if inside else f"Put &{event.anchor} before the value that is meant")
+            name = _short(event.anchor)
+            what = f"alias *{name} stands inside what it names" if inside else f"alias *{name} has no anchor before it"
+            self.problems.add(here, what, "Write the value out" if inside else f"Put &{name} before the value that is meant")
         if target is not None:
             if target.depth + len(self.frames) > MAX_DEPTH:
                 self._too_deep(here)
@@ -199,7 +231,7 @@ class _Builder:
 
     def _check_tag(self, event: t.Any, value: Value) -> None:
         if event.tag is not None and event.tag not in _TAGS and event.tag != "!":
-            self.problems.add(value, f"tag {json.dumps(event.tag)} is not allowed", "Write the plain value")
+            self.problems.add(value, f"tag {json.dumps(_short(event.tag))} is not allowed", "Write the plain value")
 
     def _count(self, at: Value, count: int) -> None:
         self.total += count
@@ -239,7 +271,7 @@ class _Builder:
             entries[key.text] = Entry(key, value)
         else:
             self.problems.add(
-                key, f"duplicate key {json.dumps(key.text[:60])}, first written on line {first.key.line}", "Keep one of the two"
+                key, f"duplicate key {json.dumps(_short(key.text))}, first written on line {first.key.line}", "Keep one of the two"
             )
 
     def _merge(self, into: MapValue, merged: Value) -> None:
@@ -262,11 +294,11 @@ def parse_yaml(text: str, file: str, environment: t.Mapping[str, str] | None = N
         problems.found.append(_reader_problem(exc, text, file))
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
-        words = ", ".join(str(part) for part in (exc.context, exc.problem) if part)
+        words = ", ".join(_short(str(part)) for part in (exc.context, exc.problem) if part)
         at = Scalar("", mark.line + 1, mark.column + 1) if mark else None
         problems.add(at, f"not valid YAML: {words}", "Check indentation, quotes and brackets there")
     except yaml.YAMLError as exc:
-        problems.add(None, f"not valid YAML: {exc}")
+        problems.add(None, f"not valid YAML: {_short(str(exc))}")
     if not problems.found and len(builder.roots) != 1:
         second = builder.roots[1] if builder.roots else None
         problems.add(second, "more than one YAML document" if second else "the file is empty", "One document is expected")
