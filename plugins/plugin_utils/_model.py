@@ -128,7 +128,7 @@ class Node:
     startup_config: the user's, None where there is none. extras, config_vars: as written, plain values.
     profile: its kind, with what lab file and image change of it. mgmt_ipv4, mgmt_ipv6: fixed addresses without prefix length.
     shm_size: bytes. startup_delay: seconds. wave, hold: when it is started, and what the next wave waits for, as C(_declared.Container).
-    shares: with C(node:) and C(container:), the name of the container whose network it has. beside: the node on whose server it must be.
+    shares: with C(node:) and C(container:), the name of the container whose network it has. beside: nodes on whose server it must be.
     link_apply_mode: what the topology says of it, empty for its kind's. identity_file: the SSH key for it, on the controller.
     """
 
@@ -150,7 +150,7 @@ class Node:
     link_apply_mode: str = ""
     network_mode: str = ""
     shares: str = ""
-    beside: str = ""
+    beside: tuple[str, ...] = ()
     mgmt_ipv4: str = ""
     mgmt_ipv6: str = ""
     ports: tuple[PublishedPort, ...] = ()
