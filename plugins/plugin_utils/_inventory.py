@@ -14,7 +14,6 @@ import ipaddress
 import socket
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Topology
 
 SERVERS = "lab_servers"
@@ -50,7 +49,6 @@ def node_variables(topology: Topology, placement: t.Mapping[str, str]) -> dict[s
             interfaces[end.node].append({"name": end.interface, "vendor_name": end.vendor_name or end.interface, "link": key})
     found: dict[str, dict[str, t.Any]] = {}
     for name, node in topology.nodes.items():
-        kind = find_kind(node.kind)
         found[name] = {
             "lab_name": topology.name,
             "lab_node": name,
@@ -58,10 +56,10 @@ def node_variables(topology: Topology, placement: t.Mapping[str, str]) -> dict[s
             "lab_server": placement[name],
             "lab_container": node.container,
             "lab_interfaces": sorted(interfaces[name], key=lambda one: _by_number(one["name"])),
-            "lab_console": f"docker exec -it {node.container} {kind.shell if kind else 'sh'}",
+            "lab_console": f"docker exec -it {node.container} {node.profile.console.command}",
         }
-        if kind and kind.network_os:
-            found[name]["ansible_network_os"] = kind.network_os
+        if node.profile.connection.network_os:
+            found[name]["ansible_network_os"] = node.profile.connection.network_os
     return found
 
 

@@ -12,6 +12,7 @@ import re
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog, check_part
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import MAX_MTU, MIN_MTU
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile, Topology
@@ -24,7 +25,20 @@ SUFFIXES = (".lab.yml", ".lab.yaml")
 DEFAULT_SERVERS = "lab_servers"
 OVERLAY_MODES = ("per_link", "shared")
 MAX_TAG = 4094
-_KEYS = ("images", "lab", "link_mtu", "overlay_mode", "placement", "plugin", "servers", "tags", "topology")
+_KEYS = (
+    "image_settings",
+    "images",
+    "kind_settings",
+    "kinds_path",
+    "lab",
+    "link_mtu",
+    "overlay_mode",
+    "placement",
+    "plugin",
+    "servers",
+    "tags",
+    "topology",
+)
 _SERVER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _EMPTY = Topology("", {}, {}, "")
 
@@ -49,11 +63,13 @@ class _LabFileReader(Reader):
             raise LabFileError(self.problems.found)
         self.known_keys(file, _KEYS, "a lab file")
         self._plugin(file)
+        images = {name: one.text for name, one in self.scalar_map(file.get("images"), "images").items()}
+        self.catalog = self._catalog(file, images)
         topology = self._topology(file)
         servers = self._servers(file.get("servers"))
         pins = self._pins(file.get("placement"), topology, servers)
-        images = {name: one.text for name, one in self.scalar_map(file.get("images"), "images").items()}
         topology = self._with_images(topology, images, file.get("images"))
+        self._unused_image_settings(topology, images, file.get("image_settings"))
         local, cross = self._tags(file.get("tags"))
         lab_file = LabFile(
             path=self.problems.file,
@@ -75,6 +91,47 @@ class _LabFileReader(Reader):
         if name != PLUGIN:
             what = "plugin is missing" if name is None else f"plugin is {quote(name)}"
             self.problems.add(file.get("plugin") or file, what, f"Write plugin: {PLUGIN}")
+
+    def _catalog(self, file: MapValue, images: t.Mapping[str, str]) -> Catalog:
+        """The kinds of this lab; the collection's own after problems, so that the rest is checked as well."""
+        folders = [folder for item in self.scalars(file.get("kinds_path"), "kinds_path") if (folder := self._folder(item))]
+        by_kind, by_image = self._parts(file, "kind_settings"), self._parts(file, "image_settings")
+        try:
+            catalog = Catalog(folders, by_kind, by_image, images)
+        except LabFileError as exc:
+            self.problems.found += exc.problems
+            catalog = Catalog((), by_kind, by_image, images)
+        for name in by_kind:
+            if catalog.find(name) is None:
+                at = t.cast(MapValue, file.get("kind_settings")).entries[name].key
+                self.problems.add(at, f"kind_settings: unknown kind {quote(name)}", catalog.remedy(name))
+        return catalog
+
+    def _folder(self, item: Scalar) -> str:
+        """A folder with kinds, relative to the lab file."""
+        path = os.path.join(os.path.dirname(self.problems.file), os.path.expanduser(item.text))
+        if os.path.isdir(path):
+            return os.path.normpath(path)
+        self.problems.add(item, f"kinds_path: there is no folder {quote(item.text)}", "Relative paths are beside the lab file")
+        return ""
+
+    def _parts(self, file: MapValue, key: str) -> dict[str, MapValue]:
+        """Name -> what it changes of a kind. A part with problems is left out, so that it is told once."""
+        parts: dict[str, MapValue] = {}
+        values = self.mapping(file.get(key), key)
+        for name, entry in values.entries.items() if values else ():
+            problems = Problems(self.problems.file)
+            check_part(problems, entry.value)
+            self.problems.found += problems.found
+            if isinstance(entry.value, MapValue) and not problems.found:
+                parts[name] = entry.value
+        return parts
+
+    def _unused_image_settings(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> None:
+        used = {node.image for node in topology.nodes.values()} | {name for name, image in images.items() if image}
+        for name in value.entries if isinstance(value, MapValue) and topology is not _EMPTY else ():
+            if name not in used:
+                self.notes.append(f"image_settings: no node has the image {quote(name)}. {did_you_mean(name, used)}".strip())
 
     def _topology(self, file: MapValue) -> Topology:
         """The topology, or an empty one after problems, so that the rest of the lab file is checked as well."""
@@ -102,13 +159,13 @@ class _LabFileReader(Reader):
         if not os.path.isfile(whole):
             self.problems.add(at, f"there is no topology file {quote(path)}", f"Relative paths are looked for in {os.path.dirname(whole)}")
             return _EMPTY
-        return load_topology(whole, self.environment)
+        return load_topology(whole, self.environment, self.catalog)
 
     def _inline(self) -> Topology:
         """The topology under C(lab), read once more with the environment's variables in it; the lab file itself has none."""
         root = load_yaml(self.problems.file, self.environment)
         inline = root.get("lab") if isinstance(root, MapValue) else None
-        return read_topology(inline or root, self.problems.file)
+        return read_topology(inline or root, self.problems.file, self.catalog)
 
     def _servers(self, value: Value | None) -> str | dict[str, dict[str, t.Any]]:
         if value is None:

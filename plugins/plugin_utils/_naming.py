@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import Kind, find_kind, unknown_kind_remedy
+from ansible_collections.archetype.lab.plugins.plugin_utils._forms import FormFault, examples, parse, write
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind, unknown_kind_remedy
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import quote
 
 MAX_INTERFACE = 15
@@ -37,44 +39,65 @@ def _kind(kind: Kind | str) -> Kind:
     if isinstance(kind, Kind):
         return kind
     if not kind:
-        raise NameFault("an interface has no name without a kind", "Give the kind of the node")
+        raise NameFault("an interface has no name without a kind", "Give the kind of the node, such as linux (eth1)")
     found = find_kind(kind)
     if found is None:
         raise NameFault(f"unknown kind {quote(kind)}", unknown_kind_remedy(kind))
     return found
 
 
-def linux_name(kind: Kind | str, text: str) -> str:
-    """The Linux name of an interface that is given by its vendor name or its Linux name. Raises NameFault."""
-    names = _kind(kind).interfaces
-    found = names.vendor.pattern.fullmatch(text) if names.vendor else None
-    if names.vendor is None or found is None:
-        return _check_linux(_kind(kind), text)
-    index = int(found.group("port")) - names.vendor.offset + names.first
-    if index < names.first:
-        lowest = vendor_name(kind, names.linux.format(index=names.first))
-        raise NameFault(f"interface {quote(text)} is before the first one of kind {_kind(kind).name}", f"It is {lowest}")
-    return _check_linux(_kind(kind), names.linux.format(index=index))
+def linux_name(kind: Kind | str, text: str, *, management: bool = False) -> str:
+    """The Linux name of an interface that is given by its vendor name, long or short, or its Linux name. Raises NameFault.
+
+    management: whether the management interface may be meant, as the node has no management network (C(network-mode: none)).
+    """
+    of = _kind(kind)
+    names, name = of.interfaces, text
+    if names.management and names.management_vendor and text.casefold() == names.management_vendor.casefold():
+        name = names.management
+    else:
+        for form in names.forms:
+            try:
+                found = parse(names, form, text)
+            except FormFault as exc:
+                raise NameFault(f"interface {quote(text)} {exc} of kind {of.name}", _forms_of(of)) from exc
+            if found is not None:
+                name = found
+                break
+    if names.management and name == names.management:
+        return _management(of, text, management)
+    return _check_linux(of, text, name)
 
 
 def vendor_name(kind: Kind | str, linux: str) -> str:
     """The vendor name of an interface that is given by its Linux name; the same name where the vendor has no other."""
     names = _kind(kind).interfaces
-    before, _brace, after = names.linux.partition("{index}")
-    middle = linux[len(before) : len(linux) - len(after)] if linux.startswith(before) and linux.endswith(after) else ""
-    index = int(middle) if middle.isascii() and middle.isdigit() and len(middle) <= MAX_INTERFACE else -1
-    if names.vendor is None or index < names.first or names.linux.format(index=index) != linux:
-        return linux
-    return names.vendor.name.format(port=index - names.first + names.vendor.offset)
+    if names.management_vendor and linux == names.management:
+        return names.management_vendor
+    return next((found for form in names.forms if (found := write(names, form, linux)) is not None), linux)
 
 
-def _check_linux(kind: Kind, name: str) -> str:
+def _forms_of(kind: Kind) -> str:
+    """How interfaces of a kind are written."""
+    *others, last = examples(kind.interfaces)
+    return f"Write it as {', '.join(others)} or {last}" if others else f"The first one is {last}"
+
+
+def _management(kind: Kind, text: str, allowed: bool) -> str:
+    if allowed and kind.interfaces.links_may_use_management:
+        return kind.interfaces.management
+    raise NameFault(
+        f"interface {quote(text)} is the management interface of kind {kind.name}",
+        "A link can end at it where the node has network-mode: none" if kind.interfaces.links_may_use_management else _forms_of(kind),
+    )
+
+
+def _check_linux(kind: Kind, text: str, name: str) -> str:
+    if not kind.interfaces.forms:
+        check_interface(name)
+    if kind.interfaces.accepted.fullmatch(name) is None:
+        raise NameFault(f"interface {quote(text)} is none of kind {kind.name}", _forms_of(kind))
     check_interface(name)
-    if kind.interfaces.management and name == kind.interfaces.management:
-        first = kind.interfaces.linux.format(index=kind.interfaces.first)
-        raise NameFault(f"interface {quote(name)} is the management interface of kind {kind.name}", f"The first one for links is {first}")
-    if not kind.interfaces.accepted.fullmatch(name):
-        raise NameFault(f"interface {quote(name)} is none of kind {kind.name}", f"It must match {kind.interfaces.accepted.pattern}")
     return name
 
 

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._binds import BindReader, without_magic
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import Kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Node, Place
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import quote
 from ansible_collections.archetype.lab.plugins.plugin_utils._words import memory_bytes, split_command
@@ -37,6 +37,7 @@ class NodeReader:
         return Node(
             name=name,
             kind=kind.name,
+            profile=kind,
             image=self._image(name, at, settings, kind),
             place=Place(self.problems.file, at.line, at.column),
             container=container,
@@ -52,7 +53,7 @@ class NodeReader:
             cap_add=self._capabilities(name, settings, kind),
             devices=self._devices(name, settings),
             privileged=privileged is not None and privileged.text.lower() in _TRUE,
-            system_paths=kind.system_paths,
+            system_paths=kind.boot.system_paths,
             memory=self._memory(name, settings.scalar("memory")),
             cpu=self._cpu(name, settings.scalar("cpu")),
         )
@@ -104,8 +105,8 @@ class NodeReader:
     def _binds(self, name: str, settings: Settings, kind: Kind) -> tuple[Bind, ...]:
         binds = self.binds.binds(settings.items("binds"), name)
         config = settings.scalar("startup-config")
-        if config and kind.startup_config:
-            bind = self.binds.startup_config(config, kind.startup_config, name)
+        if config and kind.startup_config.path:
+            bind = self.binds.startup_config(config, kind.startup_config.path, name)
             if bind and bind.target in binds:
                 self.problems.add(
                     config, f"node {name}: startup-config and a bind have the same target {bind.target}", "Keep one of the two"
@@ -119,10 +120,10 @@ class NodeReader:
         for key, value in sysctls.items():
             if not _SYSCTL.fullmatch(key):
                 self.problems.add(value, f"node {name}: {quote(key)} is not the name of a sysctl", "Write it as net.ipv4.ip_forward")
-        return {**kind.sysctls, **{key: value.text for key, value in sysctls.items()}}
+        return {**kind.boot.sysctls, **{key: value.text for key, value in sysctls.items()}}
 
     def _capabilities(self, name: str, settings: Settings, kind: Kind) -> tuple[str, ...]:
-        found = set(kind.capabilities)
+        found = set(kind.boot.capabilities)
         for item in settings.items("cap-add"):
             capability = item.text.upper().removeprefix("CAP_")
             if not _CAPABILITY.fullmatch(capability):

@@ -18,7 +18,6 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._declare_port import
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, natural, sandbox_name
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import place, read_lock
@@ -70,7 +69,7 @@ class _Planner:
             ends.sort(key=lambda one: natural(one[0].interface))
 
     def plan(self) -> dict[str, t.Any]:
-        self.problems += check_names(self.topology)
+        self.problems += [*self.topology.missing, *check_names(self.topology)]
         self.placement = self._try(self._place, {})
         self.macs: t.Mapping[str, str] = {}
         if len(self.placement) == len(self.nodes):
@@ -163,14 +162,13 @@ class _Planner:
         return [NodeInterface(end.interface, end.vendor_name or end.interface, self.macs.get(end.name, "")) for end in ends]
 
     def _node(self, node: Node, container: Json) -> dict[str, t.Any]:
-        kind = find_kind(node.kind)
         return {
             "kind": node.kind,
             "server": self.placement[node.name],
             "container": node.container,
             "sandbox": container["sandbox"],
             "image": node.image,
-            "shell": f"docker exec -it {node.container} {kind.shell if kind else 'sh'}",
+            "shell": f"docker exec -it {node.container} {node.profile.console.command}",
             "interfaces": [
                 {
                     "name": end.interface,

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Inheritance, Level, Settings, read_level
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import Kind, find_kind, unknown_kind_remedy
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import LinkReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameFault, check_lab, check_node, check_prefix, container_name
@@ -29,23 +30,27 @@ IMPORT_ENVIRONMENT = "__IMPORT_ENVS"
 _SEGMENT_KEYS = ("group", "kind", "labels")
 
 
-def load_topology(path: str, environment: t.Mapping[str, str] | None = None) -> Topology:
-    """A topology file. environment: where C($NAME) comes from, None for this process's. Raises LabFileError with all problems."""
+def load_topology(path: str, environment: t.Mapping[str, str] | None = None, catalog: Catalog | None = None) -> Topology:
+    """A topology file. environment: where C($NAME) comes from, None for this process's. catalog: its kinds, None for the collection's.
+
+    Raises LabFileError with all problems.
+    """
     path = os.path.abspath(path)
-    return read_topology(load_yaml(path, os.environ if environment is None else environment), path)
+    return read_topology(load_yaml(path, os.environ if environment is None else environment), path, catalog)
 
 
-def read_topology(root: Value, file: str) -> Topology:
+def read_topology(root: Value, file: str, catalog: Catalog | None = None) -> Topology:
     """A topology that was parsed already. Relative paths in it are beside the file."""
     problems = Problems(file)
-    topology = _TopologyReader(problems).read(root)
+    topology = _TopologyReader(problems, catalog or Catalog()).read(root)
     problems.raise_if_any()
     return topology
 
 
 class _TopologyReader(Reader):
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, catalog: Catalog) -> None:
         super().__init__(problems)
+        self.catalog = catalog
         self.notes: list[str] = []
         self.kinds: dict[str, Kind | None] = {}
         self.settings: dict[str, Settings] = {}
@@ -66,10 +71,15 @@ class _TopologyReader(Reader):
             return Topology(lab, {}, {}, self.problems.file)
         self.known_keys(topology, _TOPOLOGY_KEYS, "topology")
         nodes = self._nodes(topology, lab, prefix)
-        links = LinkReader(self.problems, self.kinds)
+        links = LinkReader(self.problems, self.kinds, self._networks())
         found = links.read(topology.get("links"))
         self._unlinked_segments(links)
         return Topology(lab, dict(sorted(nodes.items())), found, self.problems.file, tuple(self.notes + links.notes))
+
+    def _networks(self) -> dict[str, str]:
+        """Node -> its network-mode, of those that have one: on it depends which interfaces a link may have."""
+        modes = {name: settings.scalar("network-mode") for name, settings in self.settings.items()}
+        return {name: mode.text for name, mode in modes.items() if mode is not None}
 
     def _lab(self, file: MapValue) -> str:
         value = file.get("name")
@@ -135,9 +145,11 @@ class _TopologyReader(Reader):
         if settings.kind is None:
             self.problems.add(at, f"node {name} has no kind", "Give it one, or give one to its group or the defaults")
             return None
-        self.kinds[name] = find_kind(settings.kind.text)
-        if self.kinds[name] is None:
-            self.problems.add(settings.kind, f"unknown kind {quote(settings.kind.text)}", unknown_kind_remedy(settings.kind.text))
+        found, image = self.catalog.find(settings.kind.text), settings.scalar("image")
+        if found is not None:
+            self.kinds[name] = self.catalog.resolve(found, image.text if image else "")
+        else:
+            self.problems.add(settings.kind, f"unknown kind {quote(settings.kind.text)}", self.catalog.remedy(settings.kind.text))
         return self.kinds[name]
 
     def _segment(self, name: str, level: Level) -> None:
@@ -149,7 +161,7 @@ class _TopologyReader(Reader):
         keys = settings.not_honoured
         if IMPORT_ENVIRONMENT in settings.mapping("env"):
             keys = [f"env {IMPORT_ENVIRONMENT}", *keys]
-        if settings.scalar("startup-config") and not kind.startup_config:
+        if settings.scalar("startup-config") and not kind.startup_config.path:
             keys = sorted([*keys, "startup-config"])
         self._note(f"node {name}", keys)
 
@@ -161,7 +173,7 @@ class _TopologyReader(Reader):
         """Settings of a kind that does not exist are most often a slip of the pen."""
         used = {settings.kind.text for settings in self.settings.values() if settings.kind}
         for name in inheritance.kinds:
-            if name not in used and find_kind(name) is None:
+            if name not in used and self.catalog.find(name) is None:
                 remedy = did_you_mean(name, used)
                 self.notes.append(f"kinds: {quote(name)} is not a known kind, and no node uses it. {remedy}".strip())
 

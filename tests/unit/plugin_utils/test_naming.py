@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import Interfaces, Kind, VendorNames
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import InterfaceForm, Interfaces, Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import (
     NameFault,
     check_lab,
@@ -26,8 +26,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._words import memory
 
 
 def kind(pattern, name, offset, first=1):
-    vendor = VendorNames(re.compile(pattern), name, offset)
-    return Kind("test", "container", interfaces=Interfaces(first=first, vendor=vendor, accepted=re.compile(r"eth[1-9]\d*")))
+    forms = (InterfaceForm(name, re.compile(pattern), offset),)
+    return Kind("test", "container", interfaces=Interfaces(first=first, forms=forms, accepted=re.compile(r"eth[1-9]\d*")))
 
 
 EOS = kind(r"(?:Ethernet|Et)(?P<port>\d+)", "Ethernet{port}", 1)
@@ -84,7 +84,7 @@ def test_without_a_kind_there_is_no_name(call):
         ("eth1:1", "interface \"eth1:1\" has a character that the kernel refuses. Leave out '/', ':' and white space"),
         ("eth 1", "interface \"eth 1\" has a character that the kernel refuses. Leave out '/', ':' and white space"),
         ("eth\n1", "interface \"eth\\n1\" has a character that the kernel refuses. Leave out '/', ':' and white space"),
-        ("eth0", 'interface "eth0" is the management interface of kind linux. The first one for links is eth1'),
+        ("eth0", 'interface "eth0" is the management interface of kind linux. A link can end at it where the node has network-mode: none'),
     ],
 )
 def test_names_that_the_kernel_or_the_kind_refuses(name, message):
@@ -94,9 +94,9 @@ def test_names_that_the_kernel_or_the_kind_refuses(name, message):
 
 
 def test_a_port_before_the_first_one_is_refused():
-    with pytest.raises(NameFault, match=r"is before the first one of kind test\. It is Ethernet1"):
+    with pytest.raises(NameFault, match=r"is before the first one of kind test\. Write it as Ethernet1 or eth1"):
         linux_name(EOS, "Ethernet0")
-    with pytest.raises(NameFault, match=r"is none of kind test. It must match eth\[1-9\]"):
+    with pytest.raises(NameFault, match=r"is none of kind test\. Write it as Ethernet1 or eth1"):
         linux_name(EOS, "Etherne1")
 
 

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The kinds of one lab: those of the collection, those of its C(kinds_path), and what its images and the lab as a whole change of them.
+
+Layers, each over the one before: the kind, the metadata of the image, the lab-wide override; a node's own settings come on top elsewhere.
+Mappings are merged key by key, anything else is replaced. A C(readiness: none) of an earlier layer stays.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_reader import NONE, check_part, read_kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind, kind_files, kind_source, unknown_kind_remedy
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import quote
+from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Entry, MapValue, Problems, Scalar, load_yaml
+
+_OPT_OUTS = ("readiness",)
+_NOTHING: t.Mapping[str, MapValue] = {}
+
+
+class Catalog:
+    """folders: with kind files of the user; a kind there replaces one of the collection as a whole.
+
+    kind_settings: name or alias -> part of a kind file. image_settings: image reference -> part of a kind file. images: reference that the
+    topology names -> the one that is used instead; settings of either hold. Raises LabFileError with all that is wrong with the folders.
+    """
+
+    def __init__(
+        self,
+        folders: t.Sequence[str] = (),
+        kind_settings: t.Mapping[str, MapValue] = _NOTHING,
+        image_settings: t.Mapping[str, MapValue] = _NOTHING,
+        images: t.Mapping[str, str] | None = None,
+    ) -> None:
+        self._own: dict[str, Kind] = {}
+        self._sources: dict[str, MapValue] = {}
+        for folder in folders:
+            self._read_folder(Path(folder))
+        self._images = images or {}
+        self._image_settings = image_settings
+        self._kind_settings: dict[str, list[MapValue]] = {}
+        for name, part in kind_settings.items():
+            kind = self.find(name)
+            if kind is not None:
+                self._kind_settings.setdefault(kind.name, []).append(part)
+        self._resolved: dict[tuple[str, str], Kind] = {}
+
+    def find(self, name: str) -> Kind | None:
+        """The kind of a name or alias, in any case, as its file has it."""
+        return self._own.get(name.lower()) or find_kind(name)
+
+    @property
+    def names(self) -> list[str]:
+        """All names and aliases, sorted."""
+        return sorted({*self._own, *kind_files()})
+
+    def remedy(self, name: str) -> str:
+        """What to do about a kind that is not known."""
+        return unknown_kind_remedy(name, self.names)
+
+    def resolve(self, kind: Kind, image: str = "") -> Kind:
+        """What holds for nodes of a kind with an image; with the kind's own image where none is given."""
+        key = (kind.name, image)
+        if key not in self._resolved:
+            self._resolved[key] = self._resolve(kind, image)
+        return self._resolved[key]
+
+    def _resolve(self, kind: Kind, image: str) -> Kind:
+        over = self._kind_settings.get(kind.name, [])
+        if not image and over:
+            image = self._merged(kind, over).image
+        image = image or kind.image
+        references = dict.fromkeys((image, self._images.get(image, image)))
+        parts = [self._image_settings[one] for one in references if one in self._image_settings]
+        return self._merged(kind, [*parts, *over])
+
+    def _merged(self, kind: Kind, parts: t.Sequence[MapValue]) -> Kind:
+        if not parts:
+            return kind
+        source = self._sources[kind.name] if kind.name in self._sources else kind_source(kind_files()[kind.name])
+        for part in parts:
+            source = merge(source, part)
+        problems = Problems(f"kind {kind.name}")
+        found = read_kind(problems, source)
+        problems.raise_if_any()
+        return found
+
+    def _read_folder(self, folder: Path) -> None:
+        """All files of a folder. Within all folders a name is there once."""
+        found: list[Problems] = []
+        for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
+            problems = Problems(str(path))
+            found.append(problems)
+            try:
+                root = load_yaml(str(path))
+            except LabFileError as exc:
+                problems.found += exc.problems
+                continue
+            kind = read_kind(problems, root)
+            for name in (kind.name, *kind.aliases):
+                if name in self._own:
+                    problems.add(root, f"kind {quote(name)} is in another file of kinds_path already", "Give it another name")
+                self._own[name] = kind
+            if isinstance(root, MapValue):
+                self._sources[kind.name] = root
+        if any(problems.found for problems in found):
+            raise LabFileError([one for problems in found for one in problems.found])
+
+
+def merge(base: MapValue, over: MapValue) -> MapValue:
+    """Mappings key by key, anything else replaced; but what the base opted out of, stays so."""
+    merged = MapValue(base.line, base.column)
+    merged.entries.update(base.entries)
+    for name, entry in over.entries.items():
+        old = merged.entries.get(name)
+        if old is not None and name in _OPT_OUTS and isinstance(old.value, Scalar) and old.value.text == NONE:
+            continue
+        if old is not None and isinstance(old.value, MapValue) and isinstance(entry.value, MapValue):
+            merged.entries[name] = Entry(entry.key, merge(old.value, entry.value))
+        else:
+            merged.entries[name] = entry
+    return merged
+
+
+__all__ = ["Catalog", "check_part", "merge"]
