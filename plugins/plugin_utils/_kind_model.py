@@ -5,7 +5,7 @@
 # PRIVATE to the collection, can break at any time
 """What is known of a type of device, as values. They come from the files of C(kinds/), which C(kinds/kind.schema.json) describes.
 
-Texts of C(Boot) and C(StartupConfig) may have placeholders such as C({node}); C(_recipe.py) lists them and fills them in.
+Texts of C(Boot) and C(StartupConfig) may have placeholders such as C({node}); C(_placeholders.py) lists them and fills them in.
 """
 
 from __future__ import annotations
@@ -71,7 +71,13 @@ class BootFile:
 @dataclass(frozen=True)
 class Boot:
     """How a container of the kind is started. binds: C(source:target[:options]) with placeholders. C(env_each): variables that are one text
-    joined of a piece for every data interface: name -> (piece, separator)."""
+    joined of a piece for every data interface: name -> (piece, separator).
+
+    A word of cmd or entrypoint with C({env}) is repeated for every variable. folders: in the node, kept on its server however often the
+    node is made anew. devices: one that ends with C(?) is left out where the server has none, a capability that ends so where the server
+    cannot give it. privileged: likewise, the node has its capabilities alone where the server cannot give all.
+    types: type of the device -> further placeholders; C(image) among them is a pattern of images that are of this type.
+    """
 
     entrypoint: tuple[str, ...] | None = None
     cmd: tuple[str, ...] | None = None
@@ -87,6 +93,8 @@ class Boot:
     binds: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     files: tuple[BootFile, ...] = ()
+    security_opts: tuple[str, ...] = ()
+    types: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,12 @@ class StartupConfig:
     """Where the start-up configuration goes, and what it is where the user gives none.
 
     path: in the node, empty where the kind takes none. default: the configuration of a node without one, empty where it starts without.
-    template: whether placeholders are filled in in the user's own too. medium: of native VMs (C(iso), C(usb), C(cloud-init) ...).
+    each: a line for every data interface, put in place of C({each}) of the default. Where the default has C({partial}), a user's own that is
+    only a part (C(.partial) in the name of its file) goes there, into the default.
+    template: whether fields such as C({{ .ShortName }}) are filled in in the user's own.
+    accepts: pattern of what the device reads at its start, where that is one form of several; what does not fit is a part, it goes to
+    part_path, and the command part_apply runs when the node has started.
+    medium: of native VMs (C(iso), C(usb), C(cloud-init) ...).
     """
 
     path: str = ""
@@ -104,6 +117,10 @@ class StartupConfig:
     medium: str = ""
     label: str = ""
     file: str = ""
+    each: str = ""
+    accepts: str = ""
+    part_path: str = ""
+    part_apply: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
