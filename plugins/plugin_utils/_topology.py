@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
@@ -17,6 +18,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import K
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import LinkReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameFault, check_lab, check_node, check_prefix, container_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._netlab import convert_netlab, is_netlab
 from ansible_collections.archetype.lab.plugins.plugin_utils._nodes import NodeReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
@@ -36,7 +38,19 @@ def load_topology(path: str, environment: t.Mapping[str, str] | None = None, cat
     Raises LabFileError with all problems.
     """
     path = os.path.abspath(path)
-    return read_topology(load_yaml(path, os.environ if environment is None else environment), path, catalog)
+    root = load_yaml(path, os.environ if environment is None else environment)
+    return _read_netlab(root, path, catalog) if is_netlab(root) else read_topology(root, path, catalog)
+
+
+def _read_netlab(root: Value, path: str, catalog: Catalog | None) -> Topology:
+    """What netlab wrote: it knows no C($NAME), and so is read once more where it has a dollar sign."""
+    with open(path, "rb") as stream:
+        root = load_yaml(path) if b"$" in stream.read() else root
+    problems, folder = Problems(path), os.path.dirname(path)
+    converted, notes = convert_netlab(root, problems, lambda name: os.path.exists(os.path.join(folder, name)))
+    problems.raise_if_any()
+    topology = read_topology(converted, path, catalog)
+    return replace(topology, notes=(*notes, *topology.notes))
 
 
 def read_topology(root: Value, file: str, catalog: Catalog | None = None) -> Topology:
