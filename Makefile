@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
+NETLAB := $(CURDIR)/.build/netlab
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Ask for the sudo password once, and only where one is needed.
 ASK := $(if $(SUDO),$(shell sudo -n true 2>/dev/null || echo --ask-become-pass))
@@ -48,6 +49,13 @@ $(VENV)/.tests: tests/constraints.txt tests/requirements.txt roles/lab_server/fi
 	@$(BIN)/pip install -q -c tests/constraints.txt -r tests/requirements.txt
 	@touch $@
 
+# netlab, whose output is one of the sources of topologies: tests and benchmarks run the real one.
+$(NETLAB)/.done: tests/netlab.txt | $(VENV)/bin/python3
+	@echo "Installing netlab into .build/netlab ..."
+	@$(BIN)/python3 -m venv --clear $(NETLAB)
+	@$(NETLAB)/bin/pip install -q -r tests/netlab.txt
+	@touch $@
+
 .PHONY: demo
 demo: $(VENV)/.controller $(LINK) ## Prepare this machine, deploy the example lab on it, prove it, show it
 	@ansible-playbook $(DEMO) $(ASK) playbooks/demo.yml
@@ -62,6 +70,9 @@ destroy: $(VENV)/.controller $(LINK) ## Take the example lab away, and what `mak
 
 .PHONY: venv
 venv: $(VENV)/.tests $(LINK) ## The virtual environment for work on the collection
+
+.PHONY: netlab
+netlab: $(NETLAB)/.done ## netlab, in a virtual environment of its own, for the tests of its topologies
 
 .PHONY: system
 system: ## The system packages that the tests need; a Docker or Open vSwitch from elsewhere is not replaced
@@ -90,11 +101,11 @@ sanity: venv ## ansible-test sanity, with an empty ignore list
 	tests/sanity.sh
 
 .PHONY: unit
-unit: venv ## Unit tests
+unit: venv netlab ## Unit tests
 	pytest -q -n 2 tests/unit
 
 .PHONY: integration
-integration: venv system ## Tests against real daemons, on the testbed
+integration: venv netlab system ## Tests against real daemons, on the testbed
 	$(SUDO) env "PATH=$$PATH" pytest -q tests/integration
 
 .PHONY: molecule
@@ -106,7 +117,7 @@ demo-test: system ## The README's commands, twice, and away without a trace
 	tests/demo.sh
 
 .PHONY: bench
-bench: venv system ## The measurements of docs/performance.md, as JSON
+bench: venv netlab system ## The measurements of docs/performance.md, as JSON
 	$(SUDO) env "PATH=$$PATH" python -m tests.benchmark
 
 .PHONY: testbed-up testbed-down
