@@ -45,6 +45,7 @@ def container_options() -> Spec:
                 "path": {"type": "path", "required": True},
                 "content": {"type": "str", "required": True, "no_log": True},
                 "mode": {"type": "str", "default": "0644"},
+                "enforce": {"type": "bool", "default": False},
             }
         ),
         "sysctls": {"type": "dict", "default": {}},

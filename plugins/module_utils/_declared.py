@@ -50,11 +50,15 @@ class Bridge:
 
 @dataclass(frozen=True)
 class File:
-    """A file that a node is given: path is the absolute path on the server, content is base64."""
+    """A file that a node is given: path is the absolute path on the server, content is base64.
+
+    enforce: it is written whenever the node is started by a run, whatever the node saved in its place.
+    """
 
     path: str
     content: str
     mode: str = "0644"
+    enforce: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,16 @@ class Container:
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
+
+    @property
+    def owns_sandbox(self) -> bool:
+        """Whether the sandbox is this node's: it is made, changed and removed with the node."""
+        return not self.network
+
+    @property
+    def namespace_of(self) -> str:
+        """The container whose network namespace the node has; empty where that is the server's."""
+        return "" if self.network == "host" else self.sandbox
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Container:

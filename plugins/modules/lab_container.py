@@ -102,6 +102,10 @@ options:
             description: Mode, in octal.
             type: str
             default: "0644"
+          enforce:
+            description: Write it whenever a run starts the node, whatever the node saved in its place.
+            type: bool
+            default: false
       sysctls:
         description: Sysctls. Those of the network (C(net.)) are set on the sandbox, the others on the node. IPv6 is on by default.
         type: dict

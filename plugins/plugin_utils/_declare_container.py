@@ -13,16 +13,24 @@ from dataclasses import asdict
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import ManagementAddresses, Node, NodeInterface
+from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import ABLE, Abilities, make_recipe
 
 
 def declare_container(
-    node: Node, interfaces: t.Sequence[NodeInterface], reader: FileReader, *, management: ManagementAddresses | None = None
+    node: Node,
+    interfaces: t.Sequence[NodeInterface],
+    reader: FileReader,
+    *,
+    management: ManagementAddresses | None = None,
+    number: int = 1,
+    lacking: Abilities = ABLE,
 ) -> dict[str, t.Any]:
     """interfaces: the data interfaces, which must be there before the node starts, in the device's order.
 
-    management: what its management interface is given; None where it has none.
+    management: what its management interface is given; None where it has none. number: the node's own among those of its kind.
+    lacking: what its server cannot give.
     """
-    binds, files = reader.binds_of(node)
+    recipe = make_recipe(node, interfaces, reader, management=management, number=number, lacking=lacking)
     return {
         "name": node.container,
         "sandbox": _sandbox(node),
@@ -30,21 +38,21 @@ def declare_container(
         "image": node.image,
         "kind": node.kind,
         "hostname": node.hostname or node.name,
-        "cmd": None if node.cmd is None else list(node.cmd),
-        "entrypoint": None if node.entrypoint is None else list(node.entrypoint),
-        "user": node.user,
-        "env": dict(sorted(node.env.items())),
+        "cmd": None if recipe.cmd is None else list(recipe.cmd),
+        "entrypoint": None if recipe.entrypoint is None else list(recipe.entrypoint),
+        "user": recipe.user,
+        "env": dict(sorted(recipe.env.items())),
         "labels": dict(sorted(node.labels.items())),
-        "binds": binds,
-        "files": files,
-        "sysctls": dict(sorted(node.sysctls.items())),
-        "cap_add": sorted(set(node.cap_add)),
-        "devices": list(node.devices),
-        "privileged": node.privileged,
-        "system_paths": node.system_paths,
+        "binds": list(recipe.binds),
+        "files": [dict(file) for file in recipe.files],
+        "sysctls": dict(sorted(recipe.sysctls.items())),
+        "cap_add": list(recipe.cap_add),
+        "devices": list(recipe.devices),
+        "privileged": recipe.privileged,
+        "system_paths": recipe.system_paths,
         "memory": node.memory,
         "cpu": node.cpu,
-        "exec": [list(command) for command in node.exec],
+        "exec": [list(command) for command in (*recipe.exec, *node.exec)],
         "interfaces": [one.linux for one in interfaces],
         "network": node.network_mode.partition(":")[0] if node.network_mode != "none" else "",
         "wave": node.wave,
@@ -58,8 +66,8 @@ def declare_container(
         "healthcheck": {**asdict(node.healthcheck), "test": list(node.healthcheck.test)} if node.healthcheck else None,
         "tmpfs": dict(sorted(node.tmpfs.items())),
         "volumes": list(node.volumes),
-        "shm_size": node.shm_size,
-        "security_opts": list(node.security_opts),
+        "shm_size": recipe.shm_size,
+        "security_opts": list(recipe.security_opts),
         "pid_mode": node.pid_mode,
         "cgroupns_mode": node.cgroupns_mode,
         "cgroup_parent": node.cgroup_parent,

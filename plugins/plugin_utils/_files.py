@@ -41,14 +41,38 @@ class FileReader:
         files: dict[str, dict[str, str]] = {}
         for bind in sorted(node.binds, key=lambda bind: posixpath.normpath(bind.target)):
             if bind.local:
-                target = posixpath.normpath("/" + bind.target.lstrip("/"))
-                source = f"{FILES_DIR}/{self.lab}/files/{node.name}{target}"
+                source = self.place(node, bind.target)
                 for file in self._tree(node, bind, source):
                     files[file["path"]] = file
             else:
                 source = bind.source
             binds.append(":".join(part for part in (source, bind.target, bind.options) if part))
         return binds, [files[path] for path in sorted(files)]
+
+    def place(self, node: Node, target: str) -> str:
+        """Where on its server a node's own file or folder is, by its path in the node."""
+        return f"{FILES_DIR}/{self.lab}/files/{node.name}{posixpath.normpath('/' + target.lstrip('/'))}"
+
+    def deliver(self, node: Node, target: str, content: bytes, mode: str) -> dict[str, str]:
+        """A file that the node gets, in the shape of C(module_utils/_declared.py)."""
+        self.total += len(content)
+        return {"path": self.place(node, target), "content": base64.b64encode(content).decode(), "mode": mode}
+
+    def read(self, node: Node, bind: Bind, what: str) -> bytes | None:
+        """The content of one file of the controller; None where it cannot be read, or is beyond the limit."""
+        if bind.content is not None:
+            return bind.content.encode()
+        try:
+            status = os.stat(bind.source)
+            if self.total + status.st_size > self.limit:
+                self.total += status.st_size
+                return None
+            with open(bind.source, "rb") as stream:
+                return stream.read()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._problem(node, f"node {node.name}: the {what} {bind.source} cannot be read: {reason}", "Create it, or correct the path")
+            return None
 
     def check_limit(self, file: str) -> None:
         if self.total > self.limit:

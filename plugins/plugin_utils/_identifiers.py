@@ -26,6 +26,7 @@ import typing as t
 
 PORT_PREFIX = "ap"
 TUNNEL_PREFIX = "at"
+MANAGEMENT_PREFIX = "am"
 NAME_LENGTH = 15
 VNI_RANGE = (1, 2**24 - 1)
 ATTEMPTS = 8
@@ -77,10 +78,35 @@ def tunnel_name(lab: str, key: str, attempt: int = 0) -> str:
     return _name(TUNNEL_PREFIX, "tunnel", lab, key, *_again(attempt))
 
 
+def management_name(lab: str, server: str) -> str:
+    """The device that a server itself has in the management network of a lab."""
+    return _name(MANAGEMENT_PREFIX, "management", lab, server)
+
+
+def subnet_number(lab: str, version: int, count: int) -> int:
+    """Which of so many subnets the management network of a lab has in an IP version."""
+    return _number(0, count - 1, f"subnet{version}", lab)
+
+
+def preferred_address(lab: str, node: str, addresses: tuple[int, int]) -> int:
+    """The management address, of a range of them as numbers, that a node has where nothing is in its way."""
+    return _number(*addresses, "address", lab, node)
+
+
 def mac_address(lab: str, node: str, interface: str, attempt: int = 0) -> str:
     """The MAC address of a node's interface."""
     octets = _digest("mac", lab, node, interface, *_again(attempt))[:5]
     return "02:" + ":".join(f"{octet:02x}" for octet in octets)
+
+
+def own_octets(count: int, lab: str, node: str) -> str:
+    """Octets of addresses that a device makes of its own, as C(aa:bb)."""
+    return ":".join(f"{octet:02x}" for octet in _digest("octets", lab, node)[:count])
+
+
+def own_number(low: int, high: int, lab: str, node: str) -> int:
+    """The number that a device has where none of its kind wants the same."""
+    return _number(low, high, "number", lab, node)
 
 
 def candidates(first: str, again: t.Callable[[int], str]) -> t.Iterator[str]:
@@ -103,3 +129,13 @@ def sandbox_name(container: str) -> str:
 def natural(name: str) -> tuple[str | int, ...]:
     """What interfaces are sorted by: C(eth2) is before C(eth10). Devices number their ports in the kernel's order."""
     return tuple(int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name, flags=re.ASCII)))
+
+
+def lab_folder(lab: str) -> str:
+    """The folder of a lab on a server that stands for C(__clabDir__): what its nodes keep there lasts until the lab is destroyed."""
+    return f"/var/lib/archetype-lab/{lab}/folders"
+
+
+def node_folder(lab: str, node: str) -> str:
+    """The folder of a node on its server that stands for C(__clabNodeDir__)."""
+    return f"{lab_folder(lab)}/{node}"

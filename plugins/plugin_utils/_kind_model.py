@@ -102,8 +102,8 @@ class StartupConfig:
     """Where the start-up configuration goes, and what it is where the user gives none.
 
     path: in the node, empty where the kind takes none. default: the configuration of a node without one, empty where it starts without.
-    each: a line for every data interface, put in place of C({each}) of the default. Where the default has C({partial}), a user's own that is
-    only a part (C(.partial) in the name of its file) goes there, into the default.
+    each: a line for every data interface, put in place of C({each}) of the default. Where the default has C({partial}), a user's own that
+    is only a part (C(.partial) in the name of its file) goes there, into the default.
     template: whether fields such as C({{ .ShortName }}) are filled in in the user's own.
     accepts: pattern of what the device reads at its start, where that is one form of several; what does not fit is a part, it goes to
     part_path, and the command part_apply runs when the node has started.

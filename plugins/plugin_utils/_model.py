@@ -257,11 +257,13 @@ class TopologyLink:
 
 @dataclass(frozen=True)
 class NodeInterface:
-    """A data interface of a node as its device sees it: both names of it, and its MAC."""
+    """A data interface of a node as its device sees it: both names of it, its MAC, and the addresses of its link in CIDR form."""
 
     linux: str
     vendor: str
     mac: str
+    ipv4: str = ""
+    ipv6: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The start-up configuration of a node: the user's, or the kind's own, at the place and in the form that the device reads.
+
+A user's configuration is never searched for our placeholders, since configurations are full of braces. Where the kind says so, fields of
+Go templates such as C({{ .ShortName }}) are filled in, as people have them in their files.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
+from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import StartupConfig
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Node
+from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import EACH, PARTIAL, fill_lines, names
+from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import Values
+
+FIELDS: t.Mapping[str, str] = {
+    "ShortName": "node",
+    "LongName": "container",
+    "Hostname": "hostname",
+    "NodeType": "type",
+    "Image": "image",
+    "MgmtIPv4Address": "mgmt_ipv4",
+    "MgmtIPv4PrefixLength": "mgmt_ipv4_prefix",
+    "MgmtIPv4Gateway": "mgmt_ipv4_gateway",
+    "MgmtIPv6Address": "mgmt_ipv6",
+    "MgmtIPv6PrefixLength": "mgmt_ipv6_prefix",
+    "MgmtIPv6Gateway": "mgmt_ipv6_gateway",
+}
+"""Fields that people's configurations have, and the placeholders that they are."""
+
+_FIELD = re.compile(r"\{\{(-?)\s*(.*?)\s*(-?)\}\}")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file of the node. again: it is written anew whenever the node is started by a run, whatever the device saved there."""
+
+    path: str
+    content: bytes
+    mode: str = "0644"
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Startup:
+    """files: to deliver. binds: of what is on the server already. exec: what runs when the node has started, before the user's commands."""
+
+    files: tuple[Text, ...] = ()
+    binds: tuple[Bind, ...] = ()
+    exec: tuple[tuple[str, ...], ...] = ()
+
+
+def startup_of(node: Node, values: Values, each: t.Sequence[Values], reader: FileReader) -> Startup:
+    """each: the values of every data interface, together with those of the node."""
+    config, own = node.profile.startup_config, node.startup_config
+    if not config.path or node.suppress_startup_config:
+        return Startup()
+    if own is not None and not own.local:
+        return Startup(binds=(Bind(own.source, config.path, own.options),))
+    content = b""
+    if own is not None:
+        read = reader.read(node, own, "startup-config")
+        if read is None:
+            return Startup()
+        content = _with_fields(node, own, read, values, reader) if config.template else read
+    if own is None or _is_part(config, own, content):
+        lines = "".join(fill_lines(config.each, one) for one in each)
+        inserted = {EACH: lines.removesuffix("\n"), PARTIAL: content.decode(errors="surrogateescape").removesuffix("\n")}
+        content = fill_lines(config.default, {**values, **inserted}).encode(errors="surrogateescape")
+    if not content:
+        return Startup()
+    if config.accepts and not _fits(config, content):
+        return Startup(files=(Text(config.part_path, content, config.mode, True),), exec=(config.part_apply,) if config.part_apply else ())
+    return Startup(files=(Text(config.path, content, config.mode, own is not None and node.enforce_startup_config),))
+
+
+def _fits(config: StartupConfig, content: bytes) -> bool:
+    return re.match(config.accepts, content.decode(errors="replace")) is not None
+
+
+def _is_part(config: StartupConfig, own: Bind, content: bytes) -> bool:
+    """Whether the user's own goes into the default: it says so by its name, or it is not in the form that the device starts with."""
+    if PARTIAL not in names(config.default):
+        return False
+    named = ".partial" in posixpath.basename(own.source).lower()
+    return named or bool(config.accepts and not _fits(config, content))
+
+
+def _with_fields(node: Node, own: Bind, content: bytes, values: Values, reader: FileReader) -> bytes:
+    """With its fields filled in. What else there is of Go templates is a problem: the device would read it as it is."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return content
+    if own.content is None:
+        file, line = own.source, 0
+    else:
+        file, line = node.place.file, node.place.line
+
+    def field(match: re.Match[str]) -> str:
+        before, name, after = match.groups()
+        key = name.removeprefix(".")
+        if name.startswith(".") and not before and not after:
+            if key in FIELDS:
+                return values.get(FIELDS[key], "")
+            if key.startswith("Env."):
+                return values.get("env:" + key.removeprefix("Env."), "")
+            if key == "Kind":
+                return node.kind
+        at = line or text.count("\n", 0, match.start()) + 1
+        what = f"startup-config of node {node.name}: {match.group()} cannot be filled in"
+        reader.problems.append(
+            Problem(file, at, 0, what, f"Known are {', '.join(f'{{{{ .{one} }}}}' for one in [*FIELDS, 'Kind', 'Env.NAME'])}")
+        )
+        return match.group()
+
+    return _FIELD.sub(field, text).encode()
