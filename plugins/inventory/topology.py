@@ -169,10 +169,17 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             servers = self._server_names(lab_file)
             placement = place(lab_file.topology, servers, lab_file.pins, read_lock(lab_file.lock_file).placement, file=lab_file.path)
         except LabFileError as exc:
-            raise AnsibleParserError(str(exc)) from None  # the problems are whole; a chain would repeat them
+            raise AnsibleParserError(self._told(path, exc)) from None
         self._check_lab(lab_file)
         self._add_servers(lab_file, servers)
         self._add_nodes(lab_file, placement)
+
+    def _told(self, path: str, error: LabFileError) -> str:
+        """Show the problems here, once and as they are. What a plugin raises, Ansible shows twice, among what the next plugins say."""
+        count = len(error.problems)
+        counted = f"{path}: {count} {'problem' if count == 1 else 'problems'}"
+        self.display.error("\n".join([counted, *(f"  {problem}" for problem in error.problems)]), wrap_text=False)
+        return f"{counted}, shown above"
 
     def _server_names(self, lab_file: LabFile) -> list[str]:
         if not isinstance(lab_file.servers, str):
