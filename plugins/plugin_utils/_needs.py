@@ -14,11 +14,13 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFil
 
 
 def needs_of(lab_file: LabFile) -> dict[str, t.Any]:
-    """C({lab, images, binds, containers}): image references, bind sources on the servers, and container names, each sorted."""
+    """C({lab, images, binds, containers, management}): image references, bind sources on the servers, container names, each sorted; and
+    whether what a management network needs is to be looked at."""
     nodes = lab_file.topology.nodes.values()
     return {
         "lab": lab_file.topology.name,
         "images": sorted({node.image for node in nodes}),
         "binds": sorted({bind.source for node in nodes for bind in node.binds if not bind.local}),
+        "management": lab_file.topology.management.enabled,
         "containers": sorted(name for node in nodes for name in (node.container, sandbox_name(node.container))),
     }

@@ -25,7 +25,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._model import Topolo
 LOCK_FORMAT = 1
 _LOCK_HEADER = """\
 # Written by archetype.lab at the last deployment; commit it, and every node stays on its server. Do not edit: pin nodes in the lab file.
-# placement is read at the next deployment; tags and vnis are for readers.
+# placement, management and addresses are read at the next deployment; tags and vnis are for readers.
 """
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
@@ -134,12 +134,14 @@ class _Default:
 
 @dataclass(frozen=True)
 class Lock:
-    """What the lock file of a lab says; empty where there is none."""
+    """What the lock file of a lab says; empty where there is none. management: C(ipv4), C(ipv6) -> subnet. addresses: node -> its own."""
 
     lab: str = ""
     placement: t.Mapping[str, str] = field(default_factory=dict)
     tags: t.Mapping[str, t.Mapping[str, int]] = field(default_factory=dict)
     vnis: t.Mapping[str, int] = field(default_factory=dict)
+    management: t.Mapping[str, str] = field(default_factory=dict)
+    addresses: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
 
 
 def read_lock(path: str) -> Lock:
@@ -160,7 +162,8 @@ def read_lock(path: str) -> Lock:
     wrong = _lock_fault(content)
     if wrong:
         raise LabFileError([Problem(path, 0, 0, f"this lock file is broken: {wrong}", remedy)])
-    return Lock(content["lab"], content["placement"], content.get("tags") or {}, content.get("vnis") or {})
+    rest = {key: content.get(key) or {} for key in ("tags", "vnis", "management", "addresses")}
+    return Lock(content["lab"], content["placement"], **rest)
 
 
 def _lock_fault(content: t.Any) -> str:
@@ -171,14 +174,23 @@ def _lock_fault(content: t.Any) -> str:
         return f"format is {content.get('format')!r}, not {LOCK_FORMAT}"
     if not isinstance(content.get("lab"), str):
         return "lab is not a name"
-    for key in ("placement", "tags", "vnis"):
+    for key in ("placement", "tags", "vnis", "management", "addresses"):
         if not isinstance(content.get(key) or {}, dict):
             return f"{key} is not a mapping"
     placement = content.get("placement")
     if not isinstance(placement, dict):
         return "placement is missing"
     bad = [str(node) for node, server in placement.items() if not isinstance(node, str) or not isinstance(server, str)]
-    return f"placement of {bad[0]} is not the name of a server" if bad else ""
+    if bad:
+        return f"placement of {bad[0]} is not the name of a server"
+    if not all(isinstance(subnet, str) for subnet in (content.get("management") or {}).values()):
+        return "management has something else than subnets"
+    bad = [str(node) for node, known in (content.get("addresses") or {}).items() if not _are_texts(known)]
+    return f"addresses of {bad[0]} are not a list of addresses" if bad else ""
+
+
+def _are_texts(values: t.Any) -> bool:
+    return isinstance(values, list) and all(isinstance(one, str) for one in values)
 
 
 def render_lock(plan: t.Mapping[str, t.Any]) -> str:
@@ -186,9 +198,20 @@ def render_lock(plan: t.Mapping[str, t.Any]) -> str:
     lines = [f"format: {LOCK_FORMAT}", f"lab: {_text(plan['lab'])}"]
     links = sorted(plan["links"].items())
     lines += _block("placement", ((node, _text(server)) for node, server in sorted(plan["placement"].items())))
+    if plan.get("management"):
+        lines += _network_blocks(plan["management"])
     lines += _block("tags", ((key, _flow(link["tags"])) for key, link in links if link["tags"]))
     lines += _block("vnis", ((key, str(link["vni"])) for key, link in links if link["vni"] is not None))
     return _LOCK_HEADER + "".join(line + "\n" for line in lines)
+
+
+def _network_blocks(network: t.Mapping[str, t.Any]) -> list[str]:
+    subnets = ((name, network[f"{name}_subnet"]) for name in ("ipv4", "ipv6"))
+    known = sorted(network["nodes"].items())
+    return [
+        *_block("management", ((name, _text(subnet)) for name, subnet in subnets if subnet)),
+        *_block("addresses", ((node, _list(one[name] for name in ("ipv4", "ipv6") if one[name])) for node, one in known)),
+    ]
 
 
 def holds_lock(path: str, text: str) -> bool:
@@ -207,6 +230,10 @@ def _block(name: str, entries: t.Iterable[tuple[str, str]]) -> list[str]:
 
 def _flow(values: t.Mapping[str, int]) -> str:
     return "{" + ", ".join(f"{_text(name)}: {value}" for name, value in sorted(values.items())) + "}"
+
+
+def _list(values: t.Iterable[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"
 
 
 def _text(value: str) -> str:

@@ -10,18 +10,21 @@ Deterministic: the same lab file, servers and observations give the same JSON, b
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._allocation import Allocation, Settings, allocate
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_container import declare_container
+from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import HOSTS, Joined, hosts_path, join
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_port import declare_port
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, natural, sandbox_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._management import LINK, MTU, Network, make_network, memory_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
-from ansible_collections.archetype.lab.plugins.plugin_utils._placement import place, read_lock
-from ansible_collections.archetype.lab.plugins.plugin_utils._preflight import check_names, check_servers, observations
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import Lock, place, read_lock
+from ansible_collections.archetype.lab.plugins.plugin_utils._preflight import check_management, check_names, check_servers, observations
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json, live_placement
 
 __all__ = ["FORMAT", "ServerFacts", "make_plan"]
@@ -61,19 +64,19 @@ class _Planner:
         self.group = link_group(self.lab)
         self.notes = list(self.topology.notes)
         self.nodes = {name: self.topology.nodes[name] for name in sorted(self.topology.nodes)}
-        self.interfaces: dict[str, list[tuple[EndpointRef, TopologyLink]]] = {name: [] for name in self.nodes}
-        for key in sorted(self.topology.links):
-            for end in self.topology.links[key].endpoints:
-                self.interfaces[end.node].append((end, self.topology.links[key]))
-        for ends in self.interfaces.values():
-            ends.sort(key=lambda one: natural(one[0].interface))
 
     def plan(self) -> dict[str, t.Any]:
         self.problems += [*self.topology.missing, *check_names(self.topology)]
+        self.lock = self._read_lock()
         self.placement = self._try(self._place, {})
+        self.joined = Joined(self.topology, None, {})
         self.macs: t.Mapping[str, str] = {}
-        if len(self.placement) == len(self.nodes):
+        placed = len(self.placement) == len(self.nodes)
+        if placed:
             self.problems += check_servers(self.topology, self.placement, self.observed)
+            self._join()
+        self._gather()
+        if placed:
             self.allocation = self._try(self._allocate, None)
             self.macs = self.allocation.macs if self.allocation else {}
         containers = self._containers()
@@ -93,6 +96,7 @@ class _Planner:
             "placement": self.placement,
             "nodes": {name: self._node(node, containers[name]) for name, node in self.nodes.items()},
             "links": links,
+            "management": self.joined.plan(),
             "slices": self._slices(links, containers),
             "notes": list(dict.fromkeys(self.notes)),
         }
@@ -105,19 +109,49 @@ class _Planner:
             self.problems += error.problems
             return t.cast(_T, otherwise)
 
-    def _place(self) -> dict[str, str]:
-        lock = self._try(lambda: read_lock(self.lab_file.lock_file), None) if self.lab_file.lock_file else None
-        if lock and lock.lab and lock.lab != self.lab:
+    def _read_lock(self) -> Lock:
+        lock = self._try(lambda: read_lock(self.lab_file.lock_file), Lock()) if self.lab_file.lock_file else Lock()
+        if lock.lab and lock.lab != self.lab:
             what = f"this lock file is that of lab {lock.lab}, not of {self.lab}"
             self.problems.append(Problem(self.lab_file.lock_file, 0, 0, what, "Delete it, or give the lab its name back"))
-        locked = lock.placement if lock else {}
+        return lock
+
+    def _place(self) -> dict[str, str]:
         live = live_placement(self.lab, self.observed)
-        return place(self.topology, self.servers, self.lab_file.pins, locked, live, file=self.lab_file.path)
+        return place(self.topology, self.servers, self.lab_file.pins, self.lock.placement, live, file=self.lab_file.path)
+
+    def _join(self) -> None:
+        """Make the management network part of the topology. Placement knows nothing of it: it must not pull nodes together."""
+        network = self._try(self._network, None)
+        self.joined = join(self.topology, network, self.placement)
+        self.published, problems, notes = self.joined.ports(self.placement)
+        self.problems += [*self.joined.problems, *problems]
+        self.notes += notes
+        self.problems += check_management(self.topology, self.joined, self.published, self.observed)
+        self.topology = self.joined.topology
+
+    def _network(self) -> Network | None:
+        texts = [text for one in self.observed.values() for text in (one.get("claims") or {}).get("subnets") or ()]
+        texts += [address for server in self.servers if (address := self.overlay.address(server))]
+        return make_network(self.topology, self.servers, memory_of(self.lock), map(ipaddress.ip_network, texts))
+
+    def _gather(self) -> None:
+        """Every end of a node, in the device's order; those of the servers themselves apart."""
+        self.interfaces: dict[str, list[tuple[EndpointRef, TopologyLink]]] = {name: [] for name in self.nodes}
+        self.gateways: list[EndpointRef] = []
+        for key in sorted(self.topology.links):
+            for end in self.topology.links[key].endpoints:
+                if end.node in self.nodes:
+                    self.interfaces[end.node].append((end, self.topology.links[key]))
+                else:
+                    self.gateways.append(end)
+        for ends in self.interfaces.values():
+            ends.sort(key=lambda one: natural(one[0].interface))
 
     def _allocate(self) -> Allocation:
         one = self.lab_file
         settings = Settings(one.overlay_mode, one.local_tags, one.cross_tags)
-        return allocate(self.topology, self.placement, self.servers, self.observed, settings)
+        return allocate(self.topology, self.joined.homes, self.servers, self.observed, settings)
 
     # between servers
 
@@ -137,7 +171,7 @@ class _Planner:
             self.notes.append(f"the path MTU was not measured between {pairs}; {DEFAULT_PATH_MTU} is assumed")
 
     def _mtu(self, link: TopologyLink) -> int:
-        asked = link.mtu or self.lab_file.link_mtu
+        asked = link.mtu or (MTU if link.key == LINK else self.lab_file.link_mtu)
         carrier = self.allocation.carriers.get(link.key)
         if carrier is None:
             return asked
@@ -152,16 +186,25 @@ class _Planner:
 
     def _containers(self) -> dict[str, dict[str, t.Any]]:
         reader = FileReader(self.lab)
-        containers = {name: declare_container(node, self._data_interfaces(name), reader) for name, node in self.nodes.items()}
+        containers = {name: self._container(node, reader) for name, node in self.nodes.items()}
         reader.check_limit(self.topology.file)
         self.problems += reader.problems
         return containers
 
-    def _data_interfaces(self, node: str) -> list[NodeInterface]:
-        ends = [end for end, _link in self.interfaces[node]]
-        return [NodeInterface(end.interface, end.vendor_name or end.interface, self.macs.get(end.name, "")) for end in ends]
+    def _container(self, node: Node, reader: FileReader) -> dict[str, t.Any]:
+        """Its own interfaces are counted by the device; the management interface is beside them, and must be there as early."""
+        ends = [end for end, _link in self.interfaces[node.name]]
+        data = [end for end in ends if not self.joined.is_management(end)]
+        named = [NodeInterface(end.interface, end.vendor_name or end.interface, self.macs.get(end.name, "")) for end in data]
+        mac = next((self.macs.get(end.name, "") for end in ends if self.joined.is_management(end)), "")
+        declared = declare_container(node, named, reader, management=self.joined.addresses(node.name, mac))
+        declared["interfaces"] = list(dict.fromkeys([*(end.interface for end in ends), *declared["interfaces"]]))
+        if self.joined.binds_hosts(node):
+            declared["binds"] = [*declared["binds"], f"{hosts_path(self.lab)}:{HOSTS}:ro"]
+        return declared
 
     def _node(self, node: Node, container: Json) -> dict[str, t.Any]:
+        own = next((end for end, _link in self.interfaces[node.name] if self.joined.is_management(end)), None)
         return {
             "kind": node.kind,
             "server": self.placement[node.name],
@@ -179,7 +222,9 @@ class _Planner:
                     "mtu": self.mtus[link.key],
                 }
                 for end, link in self.interfaces[node.name]
+                if end is not own
             ],
+            "management": self.joined.node(node.name, self.allocation.ports[own.name], self.allocation.macs[own.name]) if own else None,
         }
 
     def _link(self, link: TopologyLink) -> dict[str, t.Any]:
@@ -196,7 +241,7 @@ class _Planner:
                 {
                     "node": end.node,
                     "interface": end.interface,
-                    "server": self.placement[end.node],
+                    "server": self.joined.homes[end.node],
                     "port": self.allocation.ports[end.name],
                     "mac": self.allocation.macs[end.name],
                 }
@@ -208,6 +253,7 @@ class _Planner:
 
     def _slices(self, links: t.Mapping[str, Json], containers: t.Mapping[str, Json]) -> dict[str, dict[str, t.Any]]:
         """Every server gets its slice, an empty one too: what is on it must go."""
+        hosts = self.joined.hosts()
         slices: dict[str, dict[str, t.Any]] = {
             server: {
                 "lab": self.lab,
@@ -218,24 +264,15 @@ class _Planner:
                 "tunnels": [],
                 "links": [],
                 "device_group": self.group,
+                "management": self.joined.declare(server, hosts, self.published.get(server, [])),
             }
             for server in self.servers
         }
         for name, server in self.placement.items():
             slices[server]["containers"].append(containers[name])
-            slices[server]["ports"] += [
-                declare_port(
-                    end,
-                    links[link.key],
-                    link.key,
-                    server=server,
-                    name=self.allocation.ports[end.name],
-                    mac=self.allocation.macs[end.name],
-                    sandbox=sandbox_name(self.nodes[end.node].container),
-                    group=self.group,
-                )
-                for end, link in self.interfaces[name]
-            ]
+            slices[server]["ports"] += [self._port(end, link.key, links) for end, link in self.interfaces[name]]
+        for end in self.gateways:
+            slices[self.joined.homes[end.node]]["ports"].append(self._port(end, LINK, links))
         for key, link in links.items():
             ends = [{field: end[field] for field in ("node", "interface", "server", "port")} for end in link["endpoints"]]
             for server in link["tags"]:
@@ -244,6 +281,20 @@ class _Planner:
             for server in self.allocation.members[tunnel_key]:
                 slices[server]["tunnels"].append(self._tunnel(tunnel_key, server, links))
         return slices
+
+    def _port(self, end: EndpointRef, key: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
+        """A server's own end of the management network is in no sandbox."""
+        declared = declare_port(
+            end,
+            links[key],
+            key,
+            server=self.joined.homes[end.node],
+            name=self.allocation.ports[end.name],
+            mac=self.allocation.macs[end.name],
+            sandbox=sandbox_name(self.nodes[end.node].container) if end.node in self.nodes else "",
+            group=self.group,
+        )
+        return {**declared, "routes": [*declared["routes"], *self.joined.routes(end)]}
 
     def _tunnel(self, key: str, server: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
         own = key in links

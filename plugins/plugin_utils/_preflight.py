@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import Joined
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Place, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import ServerFacts
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import said_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
@@ -87,6 +89,43 @@ def check_servers(topology: Topology, placement: t.Mapping[str, str], observed: 
         if server in observed:
             problems += _check_node(node, server, observed[server])
     return problems
+
+
+def check_management(
+    topology: Topology, joined: Joined, published: t.Mapping[str, t.Sequence[Json]], observed: t.Mapping[str, Json]
+) -> list[Problem]:
+    """What somebody else has on a server of what the management network takes there: addresses, ports, and the tool that is needed."""
+    problems: list[Problem] = []
+    place = topology.management.place if topology.management.place.file else Place(topology.file)
+
+    def add(what: str, remedy: str) -> None:
+        problems.append(Problem(place.file, place.line, place.column, what, remedy))
+
+    for server in joined.servers:
+        claims = (observed.get(server) or {}).get("claims") or {}
+        for family in joined.network.families if joined.network else ():
+            for text, who in sorted((claims.get("subnets") or {}).items()):
+                other = ipaddress.ip_network(text)
+                if other.version == family.subnet.version and other.overlaps(family.subnet):
+                    what = f"server {server} has {text} already, which overlaps the management subnet {family.subnet}: {who}"
+                    add(what, f"Name another ipv{other.version}-subnet under mgmt, or set management: false in the lab file")
+        for port in published.get(server, ()):
+            problems += _check_port(topology, port, server, claims.get("published") or {})
+        if not (observed.get(server, {}).get("versions") or {"nft": True}).get("nft", True):
+            add(f"server {server} has no nftables, which the management network needs", _PREPARE)
+    return problems
+
+
+def _check_port(topology: Topology, port: Json, server: str, claims: t.Mapping[str, str]) -> t.Iterator[Problem]:
+    """claims: C(protocol:port:address) -> whose; the address of all is an asterisk."""
+    for key, who in sorted(claims.items()):
+        protocol, number, address = key.split(":", 2)
+        same = address in ("*", port["address"]) or not port["address"]
+        if (protocol, int(number)) == (port["protocol"], port["server_port"]) and same:
+            node = topology.nodes[port["node"]]
+            what = f"{protocol} port {number} of server {server}, which node {node.name} publishes, is in use there: {who}"
+            yield _at(node, what, "Publish another port, or pin the node to another server")
+            return
 
 
 def _check_node(node: Node, server: str, observed: Json) -> t.Iterator[Problem]:

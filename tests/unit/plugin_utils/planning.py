@@ -10,7 +10,15 @@ import random
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, Place, Topology, TopologyLink
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import (
+    EndpointRef,
+    LabFile,
+    Management,
+    Node,
+    Place,
+    Topology,
+    TopologyLink,
+)
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import ServerFacts
 
 FILE = "x.clab.yml"
@@ -26,11 +34,14 @@ def link(*ends: str | EndpointRef, segment: str = "", mtu: int | None = None) ->
     return TopologyLink(key, refs, Place(FILE, 9, 1), mtu=mtu, segment=segment)
 
 
-def topology(links: t.Iterable[TopologyLink], *, lab: str = "x", nodes: t.Iterable[Node] = ()) -> Topology:
+def topology(
+    links: t.Iterable[TopologyLink], *, lab: str = "x", nodes: t.Iterable[Node] = (), management: Management | None = None
+) -> Topology:
+    """Wires only, unless a management network is given."""
     links = list(links)
     named = {end.node: node(end.node, lab) for one in links for end in one.endpoints}
     named.update({one.name: one for one in nodes})
-    return Topology(lab, named, {one.key: one for one in links}, FILE)
+    return Topology(lab, named, {one.key: one for one in links}, FILE, management=management or Management(enabled=False))
 
 
 def lab_file(made: Topology, **fields: t.Any) -> LabFile:

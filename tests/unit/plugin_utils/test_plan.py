@@ -64,9 +64,10 @@ def problems_of(*arguments, **keywords):
 def test_shape_of_the_plan():
     plan = plan_of(lock_file="x.lock.yml")
     assert set(plan) == {
-        "format", "lab", "lock_file", "bridge", "overlay_mode", "device_group", "placement", "nodes", "links", "slices", "notes",
+        "format", "lab", "lock_file", "bridge", "overlay_mode", "device_group", "placement", "nodes", "links", "management",
+        "slices", "notes",
     }  # fmt: skip
-    assert set(plan["nodes"]["a"]) == {"kind", "server", "container", "sandbox", "image", "shell", "interfaces"}
+    assert set(plan["nodes"]["a"]) == {"kind", "server", "container", "sandbox", "image", "shell", "interfaces", "management"}
     assert set(plan["nodes"]["a"]["interfaces"][0]) == {"name", "vendor_name", "link", "port", "mac", "mtu"}
     assert plan["nodes"]["a"]["shell"] == "docker exec -it clab-x-a sh"
     cross = plan["links"][CROSS.key]
