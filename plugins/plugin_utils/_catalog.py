@@ -15,13 +15,20 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import merge, unfold
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
-from ansible_collections.archetype.lab.plugins.plugin_utils._kind_reader import NONE, check_part, read_kind
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind, kind_files, kind_source, unknown_kind_remedy
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_reader import check_part, read_kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import (
+    base_names,
+    base_source,
+    find_kind,
+    kind_files,
+    kind_source,
+    unknown_kind_remedy,
+)
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import quote
-from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Entry, MapValue, Problems, Scalar, load_yaml
+from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, load_yaml
 
-_OPT_OUTS = ("readiness",)
 _NOTHING: t.Mapping[str, MapValue] = {}
 
 
@@ -99,7 +106,7 @@ class Catalog:
             problems = Problems(str(path))
             found.append(problems)
             try:
-                root = load_yaml(str(path))
+                root = unfold(problems, load_yaml(str(path)), base_names(), base_source)
             except LabFileError as exc:
                 problems.found += exc.problems
                 continue
@@ -112,21 +119,6 @@ class Catalog:
                 self._sources[kind.name] = root
         if any(problems.found for problems in found):
             raise LabFileError([one for problems in found for one in problems.found])
-
-
-def merge(base: MapValue, over: MapValue) -> MapValue:
-    """Mappings key by key, anything else replaced; but what the base opted out of, stays so."""
-    merged = MapValue(base.line, base.column)
-    merged.entries.update(base.entries)
-    for name, entry in over.entries.items():
-        old = merged.entries.get(name)
-        if old is not None and name in _OPT_OUTS and isinstance(old.value, Scalar) and old.value.text == NONE:
-            continue
-        if old is not None and isinstance(old.value, MapValue) and isinstance(entry.value, MapValue):
-            merged.entries[name] = Entry(entry.key, merge(old.value, entry.value))
-        else:
-            merged.entries[name] = entry
-    return merged
 
 
 __all__ = ["Catalog", "check_part", "merge"]

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_boot import check_placeholders
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import NONE
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import (
     Boot,
     BootFile,
@@ -40,22 +42,24 @@ KEYS: t.Mapping[str, tuple[str, ...]] = {
         "link_apply_mode", "memory", "post_boot", "readiness", "save_config", "startup_config", "type",
     ),
     "interfaces": (
-        "accepted", "first", "forms", "links_may_use_management", "linux", "management", "management_vendor", "maximum", "reserved",
+        "accepted", "cards", "first", "forms", "links_may_use_management", "linux", "management", "management_vendor", "maximum", "reserved",
     ),
-    "form": ("linux", "name", "offset", "pattern", "slots", "step"),
+    "form": ("count", "linux", "name", "offset", "pattern", "slots", "step"),
     "boot": (
-        "binds", "capabilities", "cmd", "devices", "entrypoint", "env", "env_each", "files", "folders", "privileged", "shm_size",
-        "sysctls", "system_paths", "user",
+        "binds", "capabilities", "cmd", "devices", "entrypoint", "env", "env_each", "files", "folders", "privileged", "security_opts",
+        "shm_size", "sysctls", "system_paths", "types", "user",
     ),
     "file": ("content", "each", "mode", "path"),
     "piece": ("separator", "text"),
-    "startup_config": ("default", "file", "label", "medium", "mode", "path", "template"),
+    "startup_config": (
+        "accepts", "default", "each", "file", "label", "medium", "mode", "part_apply", "part_path", "path", "template",
+    ),
     "readiness": ("boot_markers", "failure_markers", "pattern", "port", "probe", "timeout"),
     "console": ("command", "method"),
     "save_config": ("command", "method", "pager_off", "prompt"),
     "connection": ("network_os", "password", "plugin", "username", "variables"),
     "hardware": (
-        "cpu_flags_off", "data_disks", "disk_bus", "efi", "graphics", "machine", "minimum_cpu", "minimum_memory", "nested", "nic_model",
+        "cdrom_bus", "cpu_flags_off", "data_disks", "disk_bus", "efi", "graphics", "machine", "minimum_cpu", "minimum_memory", "nested", "nic_model",
         "serial_count", "serial_type", "smbios_manufacturer", "smbios_product", "sockets",
     ),
 }  # fmt: skip
@@ -69,8 +73,6 @@ CHOICES: t.Mapping[str, tuple[str, ...]] = {
     "save_config": ("console", "exec", "file", "none", "ssh"),
     "medium": ("bootflash", "cloud-init", "disk", "iso", "usb"),
 }
-NONE = "none"
-"""C(readiness: none) is a word of its own: there is nothing to wait for, whatever an image or a lab says."""
 
 
 def read_kind(problems: Problems, root: Value) -> Kind:
@@ -95,6 +97,8 @@ class _KindReader(Reader):
         name = self._text(values, "name")
         if whole and not name:
             self.problems.add(values, "name is missing", "Give the kind a name")
+        if whole:
+            check_placeholders(self.problems, values)
         provider = self._choice(values, "provider", PROVIDERS)
         if whole and values.get("provider") is None:
             self.problems.add(values, "provider is missing", f"It is one of {', '.join(PROVIDERS)}")
@@ -138,6 +142,7 @@ class _KindReader(Reader):
                 form for item in self.items(values.get("forms"), "forms") if (form := self._form(self.mapping(item, "a form"))) is not None
             ),
             maximum=self._number(values, "maximum", 0),
+            cards=self._flag(values, "cards"),
         )
 
     def _form(self, values: MapValue | None) -> InterfaceForm | None:
@@ -155,6 +160,7 @@ class _KindReader(Reader):
             step=self._number(values, "step", 1) or 1,
             slots=self._number(values, "slots", 0),
             linux=self._text(values, "linux"),
+            count=self._number(values, "count", 0),
         )
 
     def _boot(self, values: MapValue) -> Boot:
@@ -162,6 +168,8 @@ class _KindReader(Reader):
             entrypoint=self._texts(values, "entrypoint") or None,
             cmd=self._texts(values, "cmd") or None,
             user=self._text(values, "user"),
+            security_opts=self._texts(values, "security_opts"),
+            types=self._types(values),
             env=self._texts_by_name(values, "env"),
             env_each=self._env_each(values),
             capabilities=self._texts(values, "capabilities"),
@@ -176,6 +184,10 @@ class _KindReader(Reader):
                 file for item in self.items(values.get("files"), "files") if (file := self._file(self.mapping(item, "a file"))) is not None
             ),
         )
+
+    def _types(self, values: MapValue) -> dict[str, dict[str, str]]:
+        types = self.mapping(values.get("types"), "types")
+        return {name: self._texts_by_name(types, name) for name in types.entries} if types else {}
 
     def _env_each(self, values: MapValue) -> dict[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}
@@ -206,6 +218,10 @@ class _KindReader(Reader):
             medium=self._choice(values, "medium", CHOICES["medium"]),
             label=self._text(values, "label"),
             file=self._text(values, "file"),
+            each=self._text(values, "each"),
+            accepts=self._expression(values, "accepts"),
+            part_path=self._text(values, "part_path"),
+            part_apply=self._texts(values, "part_apply"),
         )
 
     def _readiness(self, value: Value | None) -> Readiness:

@@ -15,12 +15,14 @@ import re
 import typing as t
 from pathlib import Path
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import unfold
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_reader import read_kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, load_yaml
 
 DIRECTORY = Path(__file__).parent / "kinds"
+SHAPES = DIRECTORY / "shapes"
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)
 _DISK_IMAGE = re.compile(r".*\.(?:qcow2?|img|raw|vmdk|vdi|vhdx?)", re.IGNORECASE)
 
@@ -38,8 +40,21 @@ def kind_files() -> t.Mapping[str, Path]:
 
 @functools.cache
 def kind_source(path: Path) -> MapValue:
-    """What a file of the collection says, as it was written."""
-    return t.cast(MapValue, load_yaml(str(path)))
+    """What a file of the collection says, with what it is like under it."""
+    problems = Problems(str(path))
+    found = unfold(problems, load_yaml(str(path)), base_names(), base_source)
+    problems.raise_if_any()
+    return t.cast(MapValue, found)
+
+
+def base_names() -> set[str]:
+    """What a kind file may be like: shapes, and the kinds of the collection."""
+    return {path.stem for path in SHAPES.glob("*.yml")} | set(kind_files())
+
+
+def base_source(name: str) -> MapValue:
+    shape = SHAPES / f"{name}.yml"
+    return kind_source(shape if shape.exists() else kind_files()[name])
 
 
 @functools.cache
