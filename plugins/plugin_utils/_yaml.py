@@ -62,7 +62,10 @@ class Scalar(Value):
     __slots__ = ("plain", "text")
 
     def __init__(self, text: str, line: int, column: int, *, plain: bool = False) -> None:
-        super().__init__(line, column)
+        self.line = line  # what Value sets, without calling it: most values of a file are scalars
+        self.column = column
+        self.size = 1
+        self.depth = 0
         self.text = text
         self.plain = plain
 
@@ -153,25 +156,29 @@ class _Builder:
         self.total = 0
         self.characters = 0
         self.roots: list[Value] = []
+        self.of: dict[t.Any, t.Callable[[t.Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+        }
 
     def feed(self, event: t.Any) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event)
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            self._open(event)
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            self._close()
+        handle = self.of.get(type(event))
+        if handle is not None:
+            handle(event)
 
     def _scalar(self, event: t.Any) -> None:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        text = event.value
-        plain = bool(event.implicit[0]) or (event.tag is not None and event.tag in _TAGS and event.tag != _STR)
+        mark, text, tag = event.start_mark, event.value, event.tag
+        line, column = mark.line + 1, mark.column + 1
         if self.environment is not None and "$" in text:
             text = self._substituted(text, line, column)
-        value = Scalar(text, line, column, plain=plain)
-        self._check_tag(event, value)
+        value = Scalar(text, line, column, plain=bool(event.implicit[0]))
+        if tag is not None:
+            value.plain = value.plain or (tag in _TAGS and tag != _STR)
+            self._check_tag(event, value)
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             self.problems.add(value, "half of a surrogate pair in a string", "Write the character itself")
             value.text = ""
@@ -220,7 +227,7 @@ class _Builder:
         self.problems.add(at, f"nested more than {MAX_DEPTH} levels deep", "Make it flatter")
         raise LabFileError(self.problems.found)
 
-    def _close(self) -> None:
+    def _close(self, _event: t.Any) -> None:
         frame = self.frames.pop()
         if isinstance(frame.value, MapValue):
             for merged in frame.merges:
@@ -240,15 +247,19 @@ class _Builder:
             raise LabFileError(self.problems.found)
 
     def _put(self, value: Value) -> None:
-        self._count(value, 1)
+        self.total += 1
+        if self.total > MAX_VALUES:
+            self._count(value, 0)
         if not self.frames:
             self.roots.append(value)
             return
         frame = self.frames[-1]
-        frame.value.size += value.size
-        frame.value.depth = max(frame.value.depth, value.depth + 1)
-        if isinstance(frame.value, ListValue):
-            frame.value.items.append(value)
+        into = frame.value
+        into.size += value.size
+        if value.depth >= into.depth:
+            into.depth = value.depth + 1
+        if isinstance(into, ListValue):
+            into.items.append(value)
         elif frame.key is None:
             frame.key = self._key(value)
         else:
