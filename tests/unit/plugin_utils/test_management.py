@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import Memory, interfaces_of, make_network
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Far, Management
-from tests.unit.plugin_utils.planning import link, node, topology
+from ansible_collections.archetype.lab.tests.unit.plugin_utils.planning import link, node, topology
 
 SERVERS = ("srv1", "srv2", "srv3")
 

@@ -22,7 +22,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _argspec as s
 from ansible_collections.archetype.lab.plugins.module_utils import _declared
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Management, PublishedPort
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import ServerFacts, make_plan
 from ansible_collections.archetype.lab.tests.unit.plugin_utils.planning import (
     lab_file,
@@ -81,14 +81,17 @@ def test_shape_of_the_plan():
     assert json.loads(json.dumps(plan)) == plan
 
 
+@pytest.mark.parametrize("managed", [False, True])
 @pytest.mark.parametrize("mode", ["per_link", "shared"])
-def test_slices_are_what_servers_read_field_by_field(mode, tmp_path):
+def test_slices_are_what_servers_read_field_by_field(mode, managed, tmp_path):
     (tmp_path / "conf").write_text("x")
     bound = node(
         "a", cmd=("sleep", "1"), env={"K": "v"}, exec=(("ip", "a"),), memory=2**20, cpu=0.5,
-        binds=(Bind(str(tmp_path / "conf"), "/etc/conf", "ro", local=True),),
+        binds=(Bind(str(tmp_path / "conf"), "/etc/conf", "ro", local=True),), ports=(PublishedPort(8080, 80),),
     )  # fmt: skip
-    for declared in plan_of(replace(MADE, nodes={**MADE.nodes, "a": bound}), overlay_mode=mode)["slices"].values():
+    made = replace(MADE, nodes={**MADE.nodes, "a": bound}, management=Management(enabled=managed))
+    for declared in plan_of(made, overlay_mode=mode)["slices"].values():
+        assert bool(declared["management"]) == managed
         read = Declared.from_params(declared)
         assert json.loads(json.dumps(asdict(read))) == declared
         for layer, cls in (("containers", "Container"), ("ports", "Port"), ("tunnels", "Tunnel"), ("links", "Link")):
@@ -108,6 +111,7 @@ def _validate(declared):
         "bridge": {"type": "dict", "options": spec.bridge_options()},
         "containers": layer(spec.container_options()), "ports": layer(spec.port_options()),
         "tunnels": layer(spec.tunnel_options()), "links": layer(spec.link_options()),
+        "management": {"type": "dict", "options": spec.management_options()},
     }  # fmt: skip
     with patch_module_args(declared):
         assert AnsibleModule(argument_spec=wanted).params == declared
