@@ -80,6 +80,12 @@ options:
         type: list
         elements: int
         default: [3000, 4094]
+  management:
+    description:
+      - Whether the lab has a management network, over all of its servers, in which each node has its first interface.
+      - V(false) leaves it out, with all that topologies say of it.
+    type: bool
+    default: true
   link_mtu:
     description: MTU of links for which the topology gives none. A link between servers has at most what the tunnel carries.
     type: int

@@ -32,6 +32,7 @@ _KEYS = (
     "kinds_path",
     "lab",
     "link_mtu",
+    "management",
     "overlay_mode",
     "placement",
     "plugin",
@@ -70,6 +71,8 @@ class _LabFileReader(Reader):
         pins = self._pins(file.get("placement"), topology, servers)
         topology = self._with_images(topology, images, file.get("images"))
         self._unused_image_settings(topology, images, file.get("image_settings"))
+        if self.boolean(file.get("management"), "management") is False:
+            topology = replace(topology, management=replace(topology.management, enabled=False))
         local, cross = self._tags(file.get("tags"))
         lab_file = LabFile(
             path=self.problems.file,

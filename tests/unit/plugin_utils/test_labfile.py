@@ -63,6 +63,12 @@ def test_everything_can_be_said(load):
     assert (lab.pins, lab.overlay_mode, lab.local_tags, lab.cross_tags, lab.link_mtu) == ({"a": "srv2"}, "shared", (1, 10), (11, 20), 1500)
 
 
+def test_the_management_network_can_be_left_out(load):
+    assert load(HEAD).topology.management.enabled
+    assert load(HEAD + "management: true").topology.management.enabled
+    assert not load(HEAD + "management: false").topology.management.enabled
+
+
 def test_images_are_replaced_by_exact_reference_only(load):
     lab = load(HEAD + 'images: {"reg/frr:1": "reg/host:1", "reg/host:1": "other:2", "reg/fr": "no", "reg/frr": "no"}\n')
     assert {name: node.image for name, node in lab.topology.nodes.items()} == {"a": "reg/host:1", "b": "other:2"}
@@ -130,6 +136,7 @@ ERRORS = [
         HEAD + "tags: {local: [1, 3000]}",
         "t.lab.yml:3:7: the tags of local links (1-3000) and of cross links (3000-4094) overlap. Give them ranges without a common tag",
     ),
+    (HEAD + "management: maybe", 't.lab.yml:3:13: management must be true or false, not "maybe"'),
     (HEAD + "link_mtu: big", 't.lab.yml:3:11: link_mtu must be a whole number from 68 to 65535, not "big"'),
     (HEAD + "link_mtu: 1\nlink_mtu: 2", 't.lab.yml:4:1: duplicate key "link_mtu", first written on line 3. Keep one of the two'),
 ]
