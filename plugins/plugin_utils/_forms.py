@@ -33,8 +33,7 @@ def parse(names: Interfaces, form: InterfaceForm, text: str) -> str | None:
         return None
     values = {name: int(number) for name, number in found.groupdict().items() if number is not None}
     if form.linux:
-        if values[PORT] < form.offset:
-            raise FormFault("is before the first one")
+        _check_count(form, values[PORT] - form.offset)
         return form.linux.format(**values)
     return names.linux.format(index=names.first + _count(names, form, values))
 
@@ -45,13 +44,19 @@ def _count(names: Interfaces, form: InterfaceForm, values: t.Mapping[str, int]) 
     if form.slots and port >= form.slots:
         raise FormFault(f"has a port that is not there: a slot has {form.slots}, and the first is 0,")
     before = values.get(SLOT, 0) * form.slots + port - form.offset
-    if before < 0:
-        raise FormFault("is before the first one")
+    _check_count(form, before)
     if before % form.step:
         raise FormFault(f"is between two interfaces, which are {form.step} apart,")
     if names.maximum and before // form.step >= names.maximum:
         raise FormFault(f"is behind the last of the {names.maximum}")
     return before // form.step
+
+
+def _check_count(form: InterfaceForm, before: int) -> None:
+    if before < 0:
+        raise FormFault("is before the first one")
+    if form.count and before // form.step >= form.count:
+        raise FormFault(f"is behind the last one, as there are {form.count},")
 
 
 def write(names: Interfaces, form: InterfaceForm, linux: str) -> str | None:
@@ -60,14 +65,15 @@ def write(names: Interfaces, form: InterfaceForm, linux: str) -> str | None:
     if found is None:
         return None
     values = {name: int(number) for name, number in found.groupdict().items()}
-    if form.linux:
-        return None if values[PORT] < form.offset else form.name.format(**values)
-    before = values[INDEX] - names.first
-    if before < 0 or (names.maximum and before >= names.maximum):
+    if not form.linux:
+        port = (values[INDEX] - names.first) * form.step + form.offset
+        slot, port = divmod(port, form.slots) if form.slots else (0, port)
+        values = {PORT: port, SLOT: slot}
+    text = form.name.format(**values)
+    try:
+        return text if parse(names, form, text) == linux else None
+    except FormFault:
         return None
-    port = before * form.step + form.offset
-    slot, port = divmod(port, form.slots) if form.slots else (0, port)
-    return form.name.format(port=port, slot=slot)
 
 
 def examples(names: Interfaces) -> tuple[str, ...]:
@@ -79,8 +85,9 @@ def examples(names: Interfaces) -> tuple[str, ...]:
 
 def _example(form: InterfaceForm) -> str:
     lowest = 0 if form.slots else 1
-    values = {name: form.offset if name == PORT else lowest for name in _PLACEHOLDER.findall(form.name)}
-    return form.name.format(**values)
+    values = dict.fromkeys(_PLACEHOLDER.findall(form.name), lowest)
+    ports = (form.name.format(**{**values, PORT: port}) for port in range(max(form.offset, 0), max(form.offset, 0) + 10))
+    return next((text for text in ports if form.pattern.fullmatch(text)), form.name)
 
 
 @functools.cache

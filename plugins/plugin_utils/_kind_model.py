@@ -35,6 +35,8 @@ class InterfaceForm:
     step: int = 1
     slots: int = 0
     linux: str = ""
+    count: int = 0
+    """How many interfaces it names, from the offset on; 0 is any number."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Interfaces:
     accepted: re.Pattern[str] = re.compile(r".+")
     forms: tuple[InterfaceForm, ...] = ()
     maximum: int = 0
+    cards: bool = False
+    """Whether the ports of a node with components are counted through its cards (C(_cards.py))."""
 
 
 @dataclass(frozen=True)

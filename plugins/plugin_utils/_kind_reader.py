@@ -42,7 +42,8 @@ KEYS: t.Mapping[str, tuple[str, ...]] = {
         "link_apply_mode", "memory", "post_boot", "readiness", "save_config", "startup_config", "type",
     ),
     "interfaces": (
-        "accepted", "cards", "first", "forms", "links_may_use_management", "linux", "management", "management_vendor", "maximum", "reserved",
+        "accepted", "cards", "first", "forms", "links_may_use_management", "linux", "management", "management_vendor", "maximum",
+        "reserved",
     ),
     "form": ("count", "linux", "name", "offset", "pattern", "slots", "step"),
     "boot": (
@@ -59,8 +60,8 @@ KEYS: t.Mapping[str, tuple[str, ...]] = {
     "save_config": ("command", "method", "pager_off", "prompt"),
     "connection": ("network_os", "password", "plugin", "username", "variables"),
     "hardware": (
-        "cdrom_bus", "cpu_flags_off", "data_disks", "disk_bus", "efi", "graphics", "machine", "minimum_cpu", "minimum_memory", "nested", "nic_model",
-        "serial_count", "serial_type", "smbios_manufacturer", "smbios_product", "sockets",
+        "cdrom_bus", "cpu_flags_off", "data_disks", "disk_bus", "efi", "graphics", "machine", "minimum_cpu", "minimum_memory", "nested",
+        "nic_model", "serial_count", "serial_type", "smbios_manufacturer", "smbios_product", "sockets",
     ),
 }  # fmt: skip
 """The keys of each section, the whole file under the empty name."""
