@@ -29,6 +29,8 @@ _SKIP_STATISTICS = 1 << 3
 _VXLAN_ID, _VXLAN_GROUP, _VXLAN_LOCAL, _VXLAN_LEARNING = 1, 2, 4, 7
 _VXLAN_PORT, _VXLAN_GROUP6, _VXLAN_LOCAL6, _VXLAN_DF = 15, 16, 17, 29
 _DF = ("unset", "set", "inherit")
+_MACVLAN_MODE = 1
+_MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
 _NDA_DST, _NDA_LLADDR = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_PREFSRC, _RTA_METRICS, _RTAX_MTU = 1, 4, 7, 8, 2
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -53,6 +55,7 @@ def read_devices(wire: Wire, what: str) -> dict[str, Device]:
             info = attributes(found.get(_IFLA_LINKINFO, b""))
             kind = _text(info.get(_IFLA_INFO_KIND))
             vxlan = None
+            macvlan = attributes(info.get(_IFLA_INFO_DATA, b"")) if kind == "macvlan" else {}
             if kind == "vxlan":
                 flood = _flood_entries(wire, what) if flood is None else flood
                 vxlan = _vxlan(info.get(_IFLA_INFO_DATA, b""), flood.get(index, ()))
@@ -69,6 +72,8 @@ def read_devices(wire: Wire, what: str) -> dict[str, Device]:
                 peer_index=_number(found.get(_IFLA_LINK)) or None if kind == "veth" else None,
                 vxlan=vxlan,
                 master=_number(found.get(_IFLA_MASTER)),
+                parent_index=_number(found.get(_IFLA_LINK)) if kind == "macvlan" else 0,
+                mode=_MACVLAN_MODES.get(_number(macvlan.get(_MACVLAN_MODE)), "") if macvlan else "",
             )
         except (struct.error, ValueError) as error:
             raise ReadError(f"cannot read the {what}: {error}") from error

@@ -22,6 +22,8 @@ NLM_F_REQUEST = 0x1
 NLM_F_ACK = 0x4
 NLM_F_DUMP_INTR = 0x10
 NLM_F_DUMP = 0x300
+OURS = 0xA7
+"""The protocol number of addresses and routes that the lab made, which is their mark: nobody else has it, and it shows in C(ip -d)."""
 _NLMSG_ERROR = 2
 _NLMSG_DONE = 3
 _NLM_F_ACK_TLVS = 0x200
