@@ -11,6 +11,7 @@ import os
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._cards import with_cards
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Inheritance, Level, Settings, read_level
@@ -143,6 +144,7 @@ class _TopologyReader(Reader):
                 self._segment(name, level)
                 continue
             found[name] = reader.node(name, entry.key, settings, kind, container_name(lab, name, prefix))
+            self.kinds[name] = with_cards(kind, found[name].components)
             self._not_honoured(name, settings, kind)
         self._unused_kinds(inheritance)
         return found
