@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
 import yaml
@@ -41,6 +42,7 @@ _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float"
 _STR = "tag:yaml.org,2002:str"
 _MERGE = "<<"
 _SHOWN = 60
+_JSON_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _LOADER: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -294,12 +296,21 @@ class _Builder:
                 into.entries.setdefault(name, entry)
 
 
+def _joined(text: str) -> str:
+    """JSON has two escapes for a character beyond the first 65,536, of which YAML can read neither: with one in their place."""
+
+    def one(found: re.Match[str]) -> str:
+        return f"{found[1]}\\U{ord(bytes.fromhex(found[2] + found[3]).decode('utf-16-be')):08x}"
+
+    return _JSON_PAIR.sub(one, text) if text.lstrip()[:1] in ("{", "[") and "\\u" in text else text
+
+
 def parse_yaml(text: str, file: str, environment: t.Mapping[str, str] | None = None) -> Value:
     """The only document in a text. environment: C($NAME) forms are replaced from it, as containerlab does; None leaves them."""
     problems = Problems(file)
     builder = _Builder(problems, environment)
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(_joined(text), Loader=_LOADER):
             builder.feed(event)
     except yaml.reader.ReaderError as exc:
         problems.found.append(_reader_problem(exc, text, file))

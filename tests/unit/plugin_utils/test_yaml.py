@@ -208,3 +208,21 @@ def test_what_a_message_shows_of_a_file_is_not_long():
         f"!h{long}!x y\n",
     ):
         assert all(len(message) < 400 for message in errors(read, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (r'{"a": "x \ud83d\ude00\uD83D\uDE01 \u00e9"}', "x \U0001f600\U0001f601 é"),
+        (r'  {"a": "\\\ud83d\ude00"}', "\\\U0001f600"),
+        (r'{"a": "\\ud83d\\ude00"}', r"\ud83d\ude00"),
+    ],
+)
+def test_the_escapes_of_json_for_one_character_are_that_character(text, wanted):
+    assert plain_data(_yaml.parse_yaml(text, "x.json")) == {"a": wanted}
+
+
+def test_half_of_such_an_escape_is_a_problem_and_yaml_texts_are_left_alone():
+    with pytest.raises(LabFileError, match=r"x\.json:1:\d+: not valid YAML"):
+        _yaml.parse_yaml(r'{"a": "\ud83d"}', "x.json")
+    assert plain_data(_yaml.parse_yaml(r"a: '\ud83d\ude00'", "x.yml")) == {"a": r"\ud83d\ude00"}
