@@ -73,8 +73,8 @@ def find_kind(name: str) -> Kind | None:
 
 def unknown_kind_remedy(name: str, kinds: t.Iterable[str] | None = None) -> str:
     """What to do about an unknown kind. kinds: all that there are, None for those of the collection."""
-    names = sorted(kind_files() if kinds is None else kinds)
-    return f"{did_you_mean(name, names)} Known kinds are: {', '.join(names)}".strip()
+    near = did_you_mean(name, kind_files() if kinds is None else kinds)
+    return near or "docs/kinds.md has all kinds, and says how to add one"
 
 
 def is_disk_image(image: str) -> bool:

@@ -74,9 +74,8 @@ def test_bridge_is_a_segment():
 def test_kinds_are_found_in_any_case_and_unknown_ones_are_not():
     assert _kinds.find_kind("Linux") is _kinds.find_kind("linux")
     assert _kinds.find_kind("linus") is None
-    remedy = _kinds.unknown_kind_remedy("linus")
-    assert remedy.startswith('Did you mean "linux"? Known kinds are: ')
-    assert {"bridge", "linux"} <= set(remedy.split(": ")[1].split(", "))
+    assert _kinds.unknown_kind_remedy("linus") == 'Did you mean "linux"?'
+    assert _kinds.unknown_kind_remedy("zzz") == "docs/kinds.md has all kinds, and says how to add one"
 
 
 @pytest.mark.parametrize(("name", "disk"), [("a.qcow2", True), ("/x/N9.QCOW2", True), ("vrnetlab/a:1.qcow", True), ("r/a:1", False)])
