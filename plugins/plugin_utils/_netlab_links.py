@@ -42,6 +42,9 @@ class LinkConverter(Reader):
         wires: list[Value] = []
         for link in known:
             wires += self._link(link, bridges)
+        for bridge in self.segments:
+            if bridges[bridge] > 1:
+                self.notes.append(f"segment {bridge}: {bridges[bridge]} links of netlab's name this bridge; they are one segment")
         return wires, self.segments
 
     def _link(self, link: MapValue, bridges: Counter[str | None]) -> list[Value]:
