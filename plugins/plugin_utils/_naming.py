@@ -86,10 +86,8 @@ def _forms_of(kind: Kind) -> str:
 def _management(kind: Kind, text: str, allowed: bool) -> str:
     if allowed and kind.interfaces.links_may_use_management:
         return kind.interfaces.management
-    raise NameFault(
-        f"interface {quote(text)} is the management interface of kind {kind.name}",
-        "A link can end at it where the node has network-mode: none" if kind.interfaces.links_may_use_management else _forms_of(kind),
-    )
+    unless = ", unless the node has network-mode: none" if kind.interfaces.links_may_use_management else ""
+    raise NameFault(f"interface {quote(text)} is the management interface of kind {kind.name}", f"{_forms_of(kind)}{unless}")
 
 
 def _check_linux(kind: Kind, text: str, name: str) -> str:

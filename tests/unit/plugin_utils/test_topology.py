@@ -14,6 +14,7 @@ import yaml
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import KEYS
+from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import kind_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology
 
@@ -388,7 +389,7 @@ LINK_ERRORS = [
     (
         ["endpoints: [a:eth0, b:eth1]"],
         [
-            '6:19: node a: interface "eth0" is the management interface of kind linux. A link can end at it where the node has network-mode: none'
+            '6:19: node a: interface "eth0" is the management interface of kind linux. The first one is eth1, unless the node has network-mode: none'
         ],
     ),
     (["endpoints: [a:eth1]"], ["6:18: a link has 1 endpoints. Give it two; use a node of kind bridge for more"]),
