@@ -18,20 +18,37 @@ from dataclasses import asdict, replace
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._layer import LayerResult
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, NetOp
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import (
+    OWN_NETNS,
+    Device,
+    DropAddress,
+    DropDevice,
+    DropQdisc,
+    DropRoute,
+    NetOp,
+    NewInside,
+    NewVeth,
+    PutAddress,
+    PutQdisc,
+    PutRoute,
+    SetDevice,
+)
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsOp, PutPort
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX
-from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Have, Plan, Request, Sandbox, Work
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import INSIDE, PAIRS, Have, Plan, Request, Sandbox, Work
+from ansible_collections.archetype.lab.plugins.module_utils._ports_owned import interface_of
 from ansible_collections.archetype.lab.plugins.module_utils._ports_plan import make_plan
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
+_STAGES = (NewVeth, NewInside, SetDevice, DropRoute, DropAddress, PutAddress, PutRoute, DropQdisc, PutQdisc)
+"""What is done before what, for all ports together: so each sort is one batch, and a sandbox is entered once for all that is set in it."""
+
 
 def read(server: Server, want: Request) -> Have:
     """What is there. Raises ReadError when any of it cannot be read."""
-    sandboxes = () if want.absent else tuple(dict.fromkeys(port.sandbox for port in want.ports if port.device == "veth" and port.sandbox))
-    paths = _netns_paths(server, sandboxes)
+    paths = _netns_paths(server, _sandboxes(want))
     inside = server.net.read_netns(tuple(dict.fromkeys(paths.values()))) if paths else {}
     return Have(
         ovs=server.ovs.read(),
@@ -40,10 +57,16 @@ def read(server: Server, want: Request) -> Have:
     )
 
 
+def _sandboxes(want: Request) -> list[str]:
+    """Those to look into. A pair goes by its end on the server: what is unwanted is looked for inside only where there is none."""
+    ports = [port for port in want.ports if port.device != "none" and not (want.absent and port.device in PAIRS)]
+    return list(dict.fromkeys([*(port.sandbox for port in ports), *want.sandboxes]))
+
+
 def _netns_paths(server: Server, sandboxes: t.Sequence[str]) -> dict[str, str]:
-    """The network namespaces of those sandboxes that run. A sandbox may also be given as the path of a namespace."""
-    paths = {name: name for name in sandboxes if name.startswith("/") and os.path.exists(name)}
-    containers = [name for name in sandboxes if not name.startswith("/")]
+    """The network namespaces of those sandboxes that run. A sandbox may also be given as the path of a namespace; none is the server."""
+    paths = {name: name or OWN_NETNS for name in sandboxes if not name or (name.startswith("/") and os.path.exists(name))}
+    containers = [name for name in sandboxes if name and not name.startswith("/")]
     if containers:
         paths.update({name: one.netns for name, one in server.docker.inspect(containers).items() if one.running and one.netns})
     return paths
@@ -98,20 +121,18 @@ def verify(want: Request, have: Have, *, skip: t.Collection[str] = ()) -> list[L
 
 
 def _apply_devices(server: Server, works: t.Sequence[Work]) -> dict[str, LabError]:
-    """All netlink requests in one batch: deletions first, for a device may have to make room for another port's."""
-    doomed = {drop.name: work.change.name for work in works for drop in work.drops}
-    drops = {drop.name: drop for work in works for drop in work.drops}
-    ops: list[NetOp] = list(drops.values())
-    ports = [doomed[name] for name in drops]
-    for work in works:
-        ops += work.net
-        ports += [work.change.name] * len(work.net)
+    """All netlink requests in one batch, sort by sort: deletions first, for a device may have to make room for another port's."""
+    doomed = {drop: work.change.name for work in works for drop in work.drops}
+    due: list[tuple[NetOp, str]] = list(doomed.items())
+    due += sorted(((op, work.change.name) for work in works for op in work.net), key=lambda one: _STAGES.index(type(one[0])))
+    ops, ports = [op for op, _name in due], [name for _op, name in due]
     failed: dict[str, LabError] = {}
     refused = server.net.apply(ops) if ops else {}
     if refused:
         there = server.net.read()
         for place, said in refused.items():
-            if place < len(drops) and list(drops)[place] not in there:
+            op = ops[place]
+            if isinstance(op, DropDevice) and op.netns is None and op.name not in there:
                 continue  # it went with its sandbox meanwhile, which is what was wanted
             failed.setdefault(ports[place], ApplyError(f"port {ports[place]}: {said}", objects=(ports[place],)))
     return failed
@@ -146,11 +167,13 @@ def _objects(want: Request, have: Have) -> list[dict[str, t.Any]]:
 
 
 def _object(port: Port, want: Request, have: Have) -> dict[str, t.Any]:
-    device = have.devices.get(port.name)
+    device = interface_of(port, have)[1] if port.device in INSIDE else have.devices.get(port.name)
     there = have.ovs.ports.get(port.name)
     return {
         **asdict(port),
         "trunks": list(port.trunks),
+        "addresses": list(port.addresses),
+        "routes": [asdict(route) for route in port.routes],
         "lab": want.lab,
         "carrier": device is not None and device.carrier,
         "ofport": there.ofport if there else None,

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
@@ -19,16 +20,32 @@ from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import 
 PORT_ROLE = "port"
 """The role mark of a port, and the kind in the mark of its device."""
 
+END_ROLE = "end"
+"""The kind in the mark of a port's other end, where that is a device of the server too."""
+
+PAIRS = ("veth", "host")
+"""Ports that are a pair of devices, one of them the server's and named like the port."""
+
+INSIDE = ("macvlan", "dummy")
+"""Ports that are one device, in the sandbox."""
+
+BRIDGED = ("none", "veth")
+"""Ports whose device is on the bridge."""
+
 NAME_LENGTH = 15
 """The longest name of a network device."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. prune: the list is complete, and what else the lab has is removed; with absent that is everything."""
+    """What is asked for. prune: the list is complete, and what else the lab has is removed; with absent that is everything.
+
+    sandboxes: further ones that may have devices of the lab.
+    """
 
     lab: str
     ports: tuple[Port, ...] = ()
+    sandboxes: tuple[str, ...] = ()
     bridge: str = "arch-ovs"
     absent: bool = False
     prune: bool = False
@@ -44,7 +61,7 @@ class Sandbox:
 
 @dataclass(frozen=True)
 class Have:
-    """Everything that was read. sandboxes: only those that run."""
+    """Everything that was read. sandboxes: only those that run; the one without a name is the server's own namespace."""
 
     ovs: OvsState
     devices: t.Mapping[str, Device] = field(default_factory=dict)
@@ -75,7 +92,8 @@ class Plan:
 
 def endpoint_of(port: Port) -> str:
     """What a human calls a port: C(r1:eth1)."""
-    return f"{port.node or port.sandbox}:{port.interface}" if port.interface else port.node
+    where = port.node or port.sandbox
+    return f"{where}:{port.interface}" if where and port.interface else port.interface or where
 
 
 def described(port: Port) -> str:
@@ -94,15 +112,12 @@ def check_request(want: Request) -> list[LabError]:
         if port.name in names:
             errors.append(LabError(f"port {port.name} is listed twice: at {names[port.name]} and {place} of ports", objects=(port.name,)))
         names.setdefault(port.name, place)
-        if port.device == "veth" and not want.absent:
+        if port.device != "none" and not want.absent:
             end = (port.sandbox, port.interface)
             if end in ends:
-                errors.append(
-                    LabError(
-                        f"interface {port.interface} of sandbox {port.sandbox} is listed twice: for ports {ends[end]} and {port.name}",
-                        objects=(ends[end], port.name),
-                    )
-                )
+                where = f"sandbox {port.sandbox}" if port.sandbox else "the server"
+                text = f"interface {port.interface} of {where} is listed twice: for ports {ends[end]} and {port.name}"
+                errors.append(LabError(text, objects=(ends[end], port.name)))
             ends.setdefault(end, port.name)
         errors += _check_port(port, absent=want.absent)
     return errors
@@ -113,10 +128,41 @@ def _check_port(port: Port, *, absent: bool) -> list[LabError]:
     wrong = [f"{name!r} cannot be the name of a device ({rule})" for name in (port.name, port.interface) if not _is_name(name)]
     if not port.name:
         wrong.append("it has no name")
-    if port.device == "veth" and not absent and not (port.sandbox and port.interface):
-        wrong.append("device=veth needs sandbox and interface")
+    if port.device != "none" and not absent:
+        wrong += _lacking(port) + _wrong_addresses(port)
     wrong += [f"{tag} is not a VLAN tag (1 to 4094)" for tag in sorted(tags_of(port)) if not 1 <= tag <= 4094]
     return [LabError(f"{described(port)}: {one}", objects=(port.name,)) for one in wrong]
+
+
+def _lacking(port: Port) -> list[str]:
+    """What a port of its sort needs and does not have."""
+    lacking: list[str] = []
+    if port.device == "veth" and not port.node and not port.sandbox:
+        lacking += [] if port.interface else ["device=veth without sandbox needs interface: that of the server"]
+    elif not (port.sandbox and port.interface):
+        lacking.append(f"device={port.device} needs sandbox and interface")
+    if port.device == "macvlan" and not port.parent:
+        lacking.append("device=macvlan needs parent")
+    return lacking
+
+
+def _wrong_addresses(port: Port) -> list[str]:
+    wrong: list[str] = []
+    for address in port.addresses:
+        try:
+            ipaddress.ip_interface(address)
+        except ValueError:
+            wrong.append(f"{address!r} is not an address in CIDR form")
+    for route in port.routes:
+        try:
+            via = ipaddress.ip_address(route.via)
+            family = via.version if route.to == "default" else ipaddress.ip_network(route.to, strict=False).version
+        except ValueError:
+            wrong.append(f"{route.to!r} via {route.via!r} is not a route")
+            continue
+        if via.version != family:
+            wrong.append(f"the route to {route.to} has a gateway of the other family, {route.via}")
+    return wrong
 
 
 def _is_name(name: str) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,15 +13,26 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import (
+    OWN_NETNS,
+    Address,
     Device,
+    DeviceRoute,
+    DropAddress,
     DropDevice,
     DropGroup,
+    DropQdisc,
+    DropRoute,
     NetOp,
+    NewInside,
     NewVeth,
     NewVxlan,
+    PutAddress,
+    PutQdisc,
+    PutRoute,
     Route,
     SetDevice,
 )
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._tc import wanted
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import (
     DropBridge,
     DropPort,
@@ -49,6 +61,7 @@ class FakeNet:
 
     def __post_init__(self) -> None:
         self._indexes = itertools.count(100)
+        self.inside[OWN_NETNS] = self.devices
 
     def read(self) -> Mapping[str, Device]:
         self.calls.append("read")
@@ -83,8 +96,14 @@ class FakeNet:
         if isinstance(op, NewVxlan):
             self.devices[name] = Device(name, next(self._indexes), "vxlan", op.mtu, up=True, alias=op.alias, group=op.group, vxlan=op.vxlan)
             return ""
+        if isinstance(op, NewInside):
+            return self._new_inside(op)
         if isinstance(op, SetDevice):
             return self._set(op)
+        if isinstance(op, (PutAddress, DropAddress, PutRoute, DropRoute, PutQdisc, DropQdisc)):
+            return self._configure(op)
+        if isinstance(op, DropDevice) and op.netns is not None:
+            return "" if self.inside[op.netns].pop(op.name, None) else f"no device named {op.name} exists"
         doomed = [op.name] if isinstance(op, DropDevice) else [one.name for one in self.devices.values() if one.group == op.group]
         gone = [self.drop(one) for one in doomed]
         return "" if all(gone) else f"no device named {name} exists"
@@ -104,9 +123,51 @@ class FakeNet:
             op.peer_mac or "02:ff:00:00:00:02",
             up=True,
             carrier=op.up,
+            alias=op.peer_alias,
+            group=op.group if op.peer_alias else 0,
             peer_index=out,
             tx_checksum=not op.checksum_off,
         )
+        return ""
+
+    def _new_inside(self, op: NewInside) -> str:
+        if op.name in self.inside[op.netns]:
+            return f"a device named {op.name} exists in the sandbox"
+        parent = self.devices[op.parent].index if op.parent else 0
+        self.inside[op.netns][op.name] = Device(
+            op.name,
+            next(self._indexes),
+            op.kind,
+            op.mtu or 1500,
+            op.mac,
+            up=True,
+            carrier=True,
+            alias=op.alias,
+            parent_index=parent,
+            mode=(op.mode or "bridge") if op.kind == "macvlan" else "",
+        )
+        return ""
+
+    def _configure(self, op: PutAddress | DropAddress | PutRoute | DropRoute | PutQdisc | DropQdisc) -> str:
+        """Addresses, routes and queues, with what the kernel does by itself: a gateway's route goes with the address that reaches it."""
+        place = self.inside[op.netns] if op.netns else self.devices
+        if op.name not in place:
+            return f"no device named {op.name} exists"
+        device = place[op.name]
+        addresses, routes = list(device.addresses), list(device.routes)
+        if isinstance(op, PutAddress):
+            addresses.append(Address(op.address, ours=True))
+        elif isinstance(op, DropAddress):
+            addresses = [one for one in addresses if one.text != op.address]
+            routes = [one for one in routes if one.family != ipaddress.ip_interface(op.address).version]
+        elif isinstance(op, PutRoute):
+            family = ipaddress.ip_address(op.via).version
+            routes = [one for one in routes if (one.to, one.family) != (op.to, family)]
+            routes.append(DeviceRoute(op.to, family, op.via, ours=True))
+        elif isinstance(op, DropRoute):
+            routes = [one for one in routes if (one.to, one.via) != (op.to, op.via)]
+        qdisc = wanted(op.impairment) if isinstance(op, PutQdisc) else None if isinstance(op, DropQdisc) else device.qdisc
+        place[op.name] = replace(device, addresses=tuple(addresses), routes=tuple(routes), qdisc=qdisc)
         return ""
 
     def _set(self, op: SetDevice) -> str:
