@@ -21,8 +21,11 @@ description:
   - The host of a node is called like the node, or C(<lab>-<node>) if a server or a node of another lab has this name already, or if
     it is C(localhost), C(all) or C(ungrouped).
   - Each node has the variables C(lab_name), C(lab_node), C(lab_kind), C(lab_server), C(lab_container), C(lab_interfaces) (a list of
-    C(name), C(vendor_name), C(link)), C(lab_console) (a command that opens a shell on it, on its server), and C(ansible_network_os) if its
-    kind has one.
+    C(name), C(vendor_name), C(link), and C(ipv4) and C(ipv6) where the link has them), C(lab_console) (a command that opens a shell on
+    it, on its server), and what its kind says of connecting, such as C(ansible_network_os).
+  - A node that is in the management network has C(lab_management) (its C(ipv4) and C(ipv6)) and C(ansible_host), and group C(lab_nodes)
+    C(ansible_ssh_common_args), by which SSH goes through the node's server, with the variables by which Ansible reaches that server. Where
+    servers need a password, use a key or an agent for them. The host keys of nodes are not checked, as each new node has a new one.
   - Nodes are placed as O(placement) says, then as the lock file C(<name of the lab>.lock.yml) beside the topology says, then by
     a rule that gives the same result each time.
   - What a lab file or a topology says is data. It is never evaluated as a template.
@@ -173,12 +176,15 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         try:
             lab_file = load_lab_file(path)
             servers = self._server_names(lab_file)
-            placement = place(lab_file.topology, servers, lab_file.pins, read_lock(lab_file.lock_file).placement, file=lab_file.path)
+            lock = read_lock(lab_file.lock_file)
+            placement = place(lab_file.topology, servers, lab_file.pins, lock.placement, file=lab_file.path)
+            underlay = {server: self._underlay_address(lab_file, server) for server in servers}
+            addresses = names.management_addresses(lab_file.topology, placement, underlay, lock)
         except LabFileError as exc:
             raise AnsibleParserError(self._told(path, exc)) from None
         self._check_lab(lab_file)
-        self._add_servers(lab_file, servers)
-        self._add_nodes(lab_file, placement)
+        self._add_servers(lab_file, underlay)
+        self._add_nodes(lab_file, placement, addresses)
 
     def _told(self, path: str, error: LabFileError) -> str:
         """Show the problems here, once and as they are. What a plugin raises, Ansible shows twice, among what the next plugins say."""
@@ -214,42 +220,43 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
                 what = f"lab {lab} has the name of lab {other} in {path}" if same else f"labs {lab} and {other} have the same group"
                 raise AnsibleParserError(f"{lab_file.path}: {what}. Rename one of the two")
 
-    def _add_servers(self, lab_file: LabFile, servers: t.Sequence[str]) -> None:
+    def _add_servers(self, lab_file: LabFile, servers: t.Mapping[str, str]) -> None:
+        """servers: server -> its underlay address, empty where that cannot be said."""
         self.inventory.add_group(names.SERVERS)
         declared = {} if isinstance(lab_file.servers, str) else lab_file.servers
         for server in servers:
             self.inventory.add_host(server, group=names.SERVERS)
             for key, value in declared.get(server, {}).items():
                 self.inventory.set_variable(server, key, _shown(value))
-            self._set_address(server)
+            if servers[server]:
+                self.inventory.set_variable(server, "lab_underlay_address", _shown(servers[server]))
+            else:
+                self.display.warning(f"server {server} has no address that can be resolved; set lab_underlay_address for it")
         files = {**self._servers_var("lab_files"), lab_file.topology.name: lab_file.path}
         self.inventory.set_variable(names.SERVERS, "lab_files", _shown(files))
         members = {**self._servers_var("lab_servers_of"), lab_file.topology.name: sorted(servers)}
         self.inventory.set_variable(names.SERVERS, "lab_servers_of", _shown(members))
 
-    def _set_address(self, server: str) -> None:
-        host = self.inventory.get_host(server)
-        variables = {**get_group_vars(host.get_groups()), **host.vars}
-        if variables.get("lab_underlay_address"):
-            return
-        address = names.underlay_address(server, variables)
-        if address:
-            self.inventory.set_variable(server, "lab_underlay_address", _shown(address))
-        else:
-            self.display.warning(f"server {server} has no address that can be resolved; set lab_underlay_address for it")
+    def _underlay_address(self, lab_file: LabFile, server: str) -> str:
+        """As the inventory has it already, or what can be told from the other variables of a server."""
+        host = self.inventory.hosts.get(server)
+        variables = {**get_group_vars(host.get_groups()), **host.vars} if host else {}
+        variables.update({} if isinstance(lab_file.servers, str) else lab_file.servers.get(server, {}))
+        return str(variables.get("lab_underlay_address") or names.underlay_address(server, variables) or "")
 
-    def _add_nodes(self, lab_file: LabFile, placement: t.Mapping[str, str]) -> None:
+    def _add_nodes(self, lab_file: LabFile, placement: t.Mapping[str, str], addresses: t.Mapping[str, t.Mapping[str, str]]) -> None:
         topology = lab_file.topology
         lab_group = names.lab_group(topology.name, _safe)
         for group in (names.NODES, lab_group):
             self.inventory.add_group(group)
         self.inventory.add_child(names.NODES, lab_group)
+        self.inventory.set_variable(names.NODES, "ansible_ssh_common_args", trust_as_template(names.JUMP))
         hosts = names.host_names(topology, lambda name: self._is_taken(name, topology.name))
         groups = {
             group: names.topology_group(group, topology.name, _safe, self._is_foreign_group)
             for group in {node.group for node in topology.nodes.values() if node.group}
         }
-        for node, variables in names.node_variables(topology, placement).items():
+        for node, variables in names.node_variables(topology, placement, addresses).items():
             self.inventory.add_host(hosts[node], group=lab_group)
             for group in filter(None, (_safe(f"kind_{topology.nodes[node].kind}"), groups.get(topology.nodes[node].group))):
                 self.inventory.add_group(group)

@@ -116,14 +116,14 @@ class Joined:
         found = []
         for name, node in sorted(self.topology.nodes.items()):
             names = list(dict.fromkeys((node.hostname or name, name, node.container, *node.aliases)))
-            found += [{"address": address, "names": names} for address in self._reached(node).values() if address]
+            found += [{"address": address, "names": names} for address in self.reached(node).values() if address]
         return found
 
     def binds_hosts(self, node: Node) -> bool:
         """Whether a node is given the lab's hosts file: where it has management addresses, and no such file of its own."""
-        return any(self._reached(node).values()) and not any(bind.target == HOSTS for bind in node.binds)
+        return any(self.reached(node).values()) and not any(bind.target == HOSTS for bind in node.binds)
 
-    def _reached(self, node: Node) -> dict[str, str]:
+    def reached(self, node: Node) -> dict[str, str]:
         """The management addresses that lead to a node."""
         seen = {node.name}
         while node.network_mode.startswith(_SHARES) and node.network_mode.removeprefix(_SHARES) in self.topology.nodes:
@@ -141,7 +141,7 @@ class Joined:
         problems, notes = [], []
         holder: dict[tuple[str, str, int, int], list[tuple[str, Node]]] = {}
         for name, node in sorted(self.topology.nodes.items()):
-            reached = self._reached(node)
+            reached = self.reached(node)
             if node.ports and not any(reached.values()):
                 notes.append(f"node {name}: ports are not published, as it has no management interface")
                 continue

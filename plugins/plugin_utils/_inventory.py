@@ -14,12 +14,33 @@ import ipaddress
 import socket
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import join
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._management import make_network, memory_of, parsed_network
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._placement import Lock
 
 SERVERS = "lab_servers"
 NODES = "lab_nodes"
 _RESERVED = frozenset({"all", "ungrouped", SERVERS, NODES})
 _LOCAL = "127.0.0.1"
+
+JUMP = (
+    "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+    "{% set server = hostvars[lab_server] %}"
+    "{% if server.ansible_connection | default('ssh') not in ['local', 'ansible.builtin.local'] %}"
+    "{% set words = [server.ansible_ssh_common_args | default('', true)] %}"
+    "{% set words = words + ['-i ' ~ server.ansible_ssh_private_key_file | quote] if server.ansible_ssh_private_key_file"
+    " | default('', true) else words %}"
+    "{% set words = words + ['-p ' ~ server.ansible_port] if server.ansible_port | default('', true) else words %}"
+    "{% set words = words + ['-l ' ~ server.ansible_user | quote] if server.ansible_user | default('', true) else words %}"
+    "{% set words = words + ['-- ' ~ server.ansible_host | default(lab_server, true) | quote] %}"
+    """ -o {{ ("ProxyCommand=ssh -W '[%h]:%p' " ~ words | join(' ') | trim | replace('%', '%%')) | quote }}"""
+    "{% endif %}"
+)
+"""How nodes are reached by SSH: through their server, with what Ansible itself reaches the server by. It is evaluated for each node when
+it is used, so that it follows the server's variables wherever they are set. Keys of nodes are not remembered: a node that is made anew has
+another, and whoever is on the path between server and node is on the server. The key of the server is checked as ever."""
 
 
 def lab_group(lab: str, safe: t.Callable[[str], str]) -> str:
@@ -41,15 +62,32 @@ def host_names(topology: Topology, taken: t.Callable[[str], bool]) -> dict[str, 
     return {node: f"{topology.name}-{node}" if node in clash else node for node in topology.nodes}
 
 
-def node_variables(topology: Topology, placement: t.Mapping[str, str]) -> dict[str, dict[str, t.Any]]:
+def management_addresses(
+    topology: Topology, placement: t.Mapping[str, str], servers: t.Mapping[str, str], lock: Lock
+) -> dict[str, dict[str, str]]:
+    """Node -> C({ipv4, ipv6}) of its management interface, as the plan has it; nothing for a node without one.
+
+    servers: server -> underlay address, empty where it is not known. Raises LabFileError.
+    """
+    avoid = [network for address in servers.values() if (network := parsed_network(address)) is not None]
+    joined = join(topology, make_network(topology, servers, memory_of(lock), avoid), placement)
+    if joined.problems:
+        raise LabFileError(list(joined.problems))
+    return {name: dict(joined.reached(node)) for name, node in topology.nodes.items()}
+
+
+def node_variables(
+    topology: Topology, placement: t.Mapping[str, str], addresses: t.Mapping[str, t.Mapping[str, str]]
+) -> dict[str, dict[str, t.Any]]:
     """Node -> the variables of its host."""
     interfaces: dict[str, list[dict[str, str]]] = {name: [] for name in topology.nodes}
     for key, link in topology.links.items():
         for end in link.endpoints:
-            interfaces[end.node].append({"name": end.interface, "vendor_name": end.vendor_name or end.interface, "link": key})
-    found: dict[str, dict[str, t.Any]] = {}
-    for name, node in topology.nodes.items():
-        found[name] = {
+            found = {"name": end.interface, "vendor_name": end.vendor_name or end.interface, "link": key}
+            found.update({name: address for name, address in (("ipv4", end.ipv4), ("ipv6", end.ipv6)) if address})
+            interfaces[end.node].append(found)
+    return {
+        name: {
             "lab_name": topology.name,
             "lab_node": name,
             "lab_kind": node.kind,
@@ -57,10 +95,27 @@ def node_variables(topology: Topology, placement: t.Mapping[str, str]) -> dict[s
             "lab_container": node.container,
             "lab_interfaces": sorted(interfaces[name], key=lambda one: _by_number(one["name"])),
             "lab_console": f"docker exec -it {node.container} {node.profile.console.command}",
+            **_reaching(node, addresses.get(name) or {}),
         }
-        if node.profile.connection.network_os:
-            found[name]["ansible_network_os"] = node.profile.connection.network_os
-    return found
+        for name, node in topology.nodes.items()
+    }
+
+
+def _reaching(node: Node, addresses: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """How Ansible talks to a node; where it has no address, it cannot."""
+    connection = node.profile.connection
+    user, password = node.credentials or (connection.username, connection.password)
+    found: dict[str, t.Any] = dict(connection.variables)
+    found.update({
+        "ansible_network_os": connection.network_os,
+        "ansible_connection": connection.plugin,
+        "ansible_user": user,
+        "ansible_password": password,
+    })  # fmt: skip
+    if any(addresses.values()):
+        found["ansible_host"] = addresses["ipv4"] or addresses["ipv6"]
+        found["lab_management"] = {name: addresses[name] for name in ("ipv4", "ipv6") if addresses[name]}
+    return {name: value for name, value in found.items() if value}
 
 
 def _by_number(name: str) -> tuple[str, int, str]:

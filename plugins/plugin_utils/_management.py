@@ -170,7 +170,7 @@ class _Maker:
         while version == 4 and 2 ** (32 - length) < needed and length > room.prefixlen:
             length -= 1
         text = self.memory.subnets.get(version, "")
-        kept = _network(text)
+        kept = parsed_network(text)
         if kept is not None and kept.version == version and kept.prefixlen <= length:
             return kept
         count = 2 ** (length - room.prefixlen)
@@ -256,7 +256,7 @@ class _Maker:
         low, high = _hosts(subnet)
         text = self.asked.ipv4_range if version == 4 else self.asked.ipv6_range
         if text:
-            part = _network(text)
+            part = parsed_network(text)
             if part is None or part.version != version or not part.subnet_of(t.cast(t.Any, subnet)):
                 self._problem(f"ipv{version}-range of the management network is {text}", f"Write it as a network inside {subnet}")
             else:
@@ -293,7 +293,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _network(text: str) -> IPNetwork | None:
+def parsed_network(text: str) -> IPNetwork | None:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
