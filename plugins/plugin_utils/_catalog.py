@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import merge, unfold
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_reader import check_part, read_kind
@@ -48,8 +48,9 @@ class Catalog:
     ) -> None:
         self._own: dict[str, Kind] = {}
         self._sources: dict[str, MapValue] = {}
-        for folder in folders:
-            self._read_folder(Path(folder))
+        problems = [problem for folder in folders for problem in self._read_folder(Path(folder))]
+        if problems:
+            raise LabFileError(problems)
         self._images = images or {}
         self._image_settings = image_settings
         self._kind_settings: dict[str, list[MapValue]] = {}
@@ -61,7 +62,11 @@ class Catalog:
 
     def find(self, name: str) -> Kind | None:
         """The kind of a name or alias, in any case, as its file has it."""
-        return self._own.get(name.lower()) or find_kind(name)
+        own = self._own.get(name.lower())
+        if own is not None:
+            return own
+        found = find_kind(name)
+        return self._own.get(found.name, found) if found else None
 
     @property
     def names(self) -> list[str]:
@@ -99,8 +104,10 @@ class Catalog:
         problems.raise_if_any()
         return found
 
-    def _read_folder(self, folder: Path) -> None:
-        """All files of a folder. Within all folders a name is there once."""
+    def _read_folder(self, folder: Path) -> list[Problem]:
+        """All files of a folder; what is wrong with them. Within all folders a name is there once."""
+        if not folder.is_dir():
+            return [Problem(str(folder), 0, 0, "there is no such folder of kinds", "Correct kinds_path, or make the folder")]
         found: list[Problems] = []
         for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
             problems = Problems(str(path))
@@ -117,8 +124,7 @@ class Catalog:
                 self._own[name] = kind
             if isinstance(root, MapValue):
                 self._sources[kind.name] = root
-        if any(problems.found for problems in found):
-            raise LabFileError([one for problems in found for one in problems.found])
+        return [one for problems in found for one in problems.found]
 
 
 __all__ = ["Catalog", "check_part", "merge"]

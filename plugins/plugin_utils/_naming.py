@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._forms import FormFault, examples, parse, write
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind, unknown_kind_remedy
@@ -43,6 +44,17 @@ def _kind(kind: Kind | str) -> Kind:
     found = find_kind(kind)
     if found is None:
         raise NameFault(f"unknown kind {quote(kind)}", unknown_kind_remedy(kind))
+    return found
+
+
+def kind_named(name: str, folders: t.Sequence[str] | str | None = None) -> Kind:
+    """The kind of a name or alias; folders: with kinds of the user. Raises NameFault, and LabFileError for what is wrong with a folder."""
+    if not folders:
+        return _kind(name)
+    catalog = Catalog([folders] if isinstance(folders, str) else folders)
+    found = catalog.find(name)
+    if found is None:
+        raise NameFault(f"unknown kind {quote(name)}", catalog.remedy(name))
     return found
 
 

@@ -19,15 +19,27 @@ options:
     type: str
     required: true
   kind:
-    description: The kind of the node, such as V(linux).
+    description: The kind of the node, or an alias of it, such as V(arista_ceos).
     type: str
     required: true
+  kinds_path:
+    description: Folders with kinds of your own, as in a lab file. Relative paths are beside the folder that Ansible was started in.
+    type: list
+    elements: path
+    required: false
 """
 
 EXAMPLES = r"""
 - name: Refuse what cannot be the name of an interface
   ansible.builtin.assert:
-    that: "'eth1' is archetype.lab.interface_of('linux')"
+    that:
+      - "'eth1' is archetype.lab.interface_of('linux')"
+      - "'ge-0/0/3' is archetype.lab.interface_of('juniper_vsrx')"
+      - "'ge-0/0/3' is not archetype.lab.interface_of('arista_ceos')"
+
+- name: Ask about a kind of your own
+  ansible.builtin.assert:
+    that: "'port7' is archetype.lab.interface_of('my_switch', kinds_path=['kinds'])"
 """
 
 RETURN = r"""
@@ -40,15 +52,16 @@ import typing as t
 
 from ansible.errors import AnsibleTemplateError
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind, unknown_kind_remedy
-from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameFault, linux_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameFault, kind_named, linux_name
 
 
-def interface_of(name: str, kind: str) -> bool:
+def interface_of(name: str, kind: str, kinds_path: list[str] | str | None = None) -> bool:
     """See DOCUMENTATION."""
-    found = find_kind(str(kind))
-    if found is None:
-        raise AnsibleTemplateError(f"archetype.lab.interface_of: unknown kind {kind}. {unknown_kind_remedy(str(kind))}")
+    try:
+        found = kind_named(str(kind), kinds_path)
+    except (LabFileError, NameFault) as exc:
+        raise AnsibleTemplateError(f"archetype.lab.interface_of: {exc}") from exc
     try:
         linux_name(found, str(name))
     except NameFault:

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils import _kind_reader, _kinds
-from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import LIKE
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is a test dependency")
 SCHEMA = json.loads((_kinds.DIRECTORY / "kind.schema.json").read_text())
@@ -28,7 +27,7 @@ def test_the_schema_is_one_and_knows_every_key_the_reader_reads():
     whole, keys = SCHEMA["properties"], _kind_reader.KEYS
     boot = whole["boot"]["properties"]
     told = {
-        "": set(whole) - {LIKE},
+        "": whole,
         "form": whole["interfaces"]["properties"]["forms"]["items"]["properties"],
         "file": boot["files"]["items"]["properties"],
         "piece": boot["env_each"]["additionalProperties"]["properties"],
