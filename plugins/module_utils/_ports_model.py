@@ -23,6 +23,9 @@ PORT_ROLE = "port"
 END_ROLE = "end"
 """The kind in the mark of a port's other end, where that is a device of the server too."""
 
+SERVER_END = "server "
+"""How the node of an end begins that is a server's own interface; no node has a space in its name."""
+
 PAIRS = ("veth", "host")
 """Ports that are a pair of devices, one of them the server's and named like the port."""
 
@@ -137,7 +140,7 @@ def _check_port(port: Port, *, absent: bool) -> list[LabError]:
 def _lacking(port: Port) -> list[str]:
     """What a port of its sort needs and does not have."""
     lacking: list[str] = []
-    if port.device == "veth" and not port.node and not port.sandbox:
+    if port.device == "veth" and not port.sandbox and (not port.node or port.node.startswith(SERVER_END)):
         lacking += [] if port.interface else ["device=veth without sandbox needs interface: that of the server"]
     elif not (port.sandbox and port.interface):
         lacking.append(f"device={port.device} needs sandbox and interface")
