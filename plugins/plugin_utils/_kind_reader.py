@@ -33,7 +33,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._words import memory
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value
 
 PROVIDERS = ("container", "external", "host", "segment", "vm")
-IDENTITY = ("aliases", "name", "provider")
+IDENTITY = ("aliases", "like", "name", "provider")
 """What makes a kind this kind: no override can change it."""
 
 KEYS: t.Mapping[str, tuple[str, ...]] = {

@@ -27,6 +27,8 @@ NODE: t.Mapping[str, str] = {
     "password": "password of its credentials",
     "interfaces": "how many data interfaces it has",
     "number": "a number from 1 to 1023 that no other node of the kind has",
+    "number_5": "the same with five digits",
+    "enforce": "1 where enforce-startup-config is set, else empty",
     "unique_2": "two octets that are the node's own, as aa:bb",
     "unique_3": "three octets that are the node's own, as aa:bb:cc",
     "mgmt_ipv4": "its management address",
@@ -91,6 +93,12 @@ def fill_lines(text: str, values: t.Mapping[str, str]) -> str:
     """A text of lines. A line that has nothing but placeholders that are empty goes, so that no gap is left."""
     lines = ((line, fill(line, values)) for line in text.split("\n"))
     return "\n".join(filled for line, filled in lines if filled is not None and (filled.strip() or not _PLACEHOLDER.search(line)))
+
+
+def for_each(text: str, each: t.Iterable[t.Mapping[str, str]]) -> str:
+    """The lines of a text for each of these, one after the other, without a line break at the end."""
+    blocks = (fill_lines(text.removesuffix("\n"), values) for values in each)
+    return "\n".join(block for block in blocks if block)
 
 
 def _value(match: re.Match[str], values: t.Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Probl
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Boot
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, ManagementAddresses, Node, NodeInterface
-from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import EACH, ENV, fill, fill_lines, names
+from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import EACH, ENV, fill, fill_lines, for_each, names
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean, quote
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import (
     OPTIONAL,
@@ -192,8 +192,8 @@ def _kind_files(boot: Boot, values: Values, each: t.Sequence[Values]) -> t.Itera
         path = fill(file.path, values)
         if path is None:
             continue
-        lines = "".join(fill_lines(file.each, one) for one in each).removesuffix("\n")
-        yield Text(posixpath.normpath(path), fill_lines(file.content, {**values, EACH: lines}).encode(), file.mode)
+        content = fill_lines(file.content, {**values, EACH: for_each(file.each, each)})
+        yield Text(posixpath.normpath(path), content.encode(), file.mode)
 
 
 def _kind_binds(boot: Boot, values: Values) -> t.Iterator[Bind]:

@@ -76,6 +76,8 @@ def node_values(node: Node, lab: str, interfaces: int, management: ManagementAdd
         "password": password,
         "interfaces": str(interfaces),
         "number": str(number),
+        "number_5": f"{number:05d}",
+        "enforce": "1" if node.enforce_startup_config else "",
         "unique_2": own_octets(2, lab, node.name),
         "unique_3": own_octets(3, lab, node.name),
         **_family("mgmt_ipv4", have.ipv4, have.ipv4_prefix, have.ipv4_gateway),

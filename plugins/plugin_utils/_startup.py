@@ -20,7 +20,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Probl
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import StartupConfig
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Node
-from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import EACH, PARTIAL, fill_lines, names
+from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import EACH, PARTIAL, fill, fill_lines, for_each, names
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import Values
 
 FIELDS: t.Mapping[str, str] = {
@@ -74,13 +74,13 @@ def startup_of(node: Node, values: Values, each: t.Sequence[Values], reader: Fil
             return Startup()
         content = _with_fields(node, own, read, values, reader) if config.template else read
     if own is None or _is_part(config, own, content):
-        lines = "".join(fill_lines(config.each, one) for one in each)
-        inserted = {EACH: lines.removesuffix("\n"), PARTIAL: content.decode(errors="surrogateescape").removesuffix("\n")}
+        inserted = {EACH: for_each(config.each, each), PARTIAL: content.decode(errors="surrogateescape").removesuffix("\n")}
         content = fill_lines(config.default, {**values, **inserted}).encode(errors="surrogateescape")
     if not content:
         return Startup()
     if config.accepts and not _fits(config, content):
-        return Startup(files=(Text(config.part_path, content, config.mode, True),), exec=(config.part_apply,) if config.part_apply else ())
+        apply = tuple(fill(word, values) or "" for word in config.part_apply)
+        return Startup(files=(Text(config.part_path, content, config.mode, True),), exec=(apply,) if apply else ())
     return Startup(files=(Text(config.path, content, config.mode, own is not None and node.enforce_startup_config),))
 
 
