@@ -3,18 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""Which exec commands ran for which boot of a node, in C(/var/lib/archetype-lab/<lab>/boots.json).
+"""Which commands ran for which boot of a node, in C(/var/lib/archetype-lab/<lab>/boots.json).
 
 A boot of a node's network is one node container in one process of its sandbox: a restart of the node alone keeps addresses
 and routes, a new container or a new sandbox process has none. Each declared command runs once per boot, in order. Where an
-interface of a running node had to be made anew, what the commands did to it is gone, and all of them run once more.
+interface of a running node had to be made anew, what the commands did to it is gone, and those in the node run once more.
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
-import hashlib
 import json
 import os
 import threading
@@ -23,9 +22,9 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._steps import Step
 
 FORMAT = 1
-Command = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Boot:
     """container: id of the node's container. sandbox: C(<id>@<time at which its process started>). done: digests of commands.
 
     again: digests of commands that ran, or may have run, and may fail now, as part of what they do is there still: those from before
-    an interface of the node was lost, and one during which a run was killed.
+    an interface of the node was lost, those of an earlier container in the same network, and one during which a run was killed.
     """
 
     container: str
@@ -47,20 +46,15 @@ def sandbox_process(identity: str, started_at: str) -> str:
     return f"{identity}@{started_at}"
 
 
-def digest_of(command: Command) -> str:
-    return hashlib.sha256(json.dumps(command).encode()).hexdigest()[:16]
-
-
-def pending(commands: t.Sequence[Command], boot: Boot | None) -> tuple[Command, ...]:
+def pending(steps: t.Sequence[Step], boot: Boot | None) -> tuple[Step, ...]:
     """The commands that have not run in this boot, in their order; one that is listed twice runs twice."""
     left = collections.Counter(boot.done if boot else ())
     found = []
-    for command in commands:
-        digest = digest_of(command)
-        if left[digest] > 0:
-            left[digest] -= 1
+    for step in steps:
+        if left[step.digest] > 0:
+            left[step.digest] -= 1
         else:
-            found.append(command)
+            found.append(step)
     return tuple(found)
 
 
@@ -92,6 +86,11 @@ def _without(digests: tuple[str, ...], digest: str) -> tuple[str, ...]:
     return tuple(one for one in digests if one != digest)
 
 
+def _due_again(boot: Boot, kept: t.Collection[str]) -> Boot:
+    done = tuple(one for one in boot.done if one in kept)
+    return replace(boot, done=done, again=tuple(one for one in boot.done if one not in kept) + boot.again)
+
+
 class Journal:
     """The boots of a lab while they change. Every step is on disk before the next one is done; safe to use from threads."""
 
@@ -106,34 +105,35 @@ class Journal:
             known = self._boots.get(node)
             if known and (known.container, known.sandbox) == (container, sandbox):
                 return known
-            boot = Boot(container, sandbox)
+            before = known.done + known.again if known and known.sandbox == sandbox else ()
+            boot = Boot(container, sandbox, again=before)
             self._store({**self._boots, node: boot})
             return boot
 
-    def started(self, node: str, command: Command) -> None:
+    def started(self, node: str, step: Step) -> None:
         """A command is about to run. If this run is killed before it can tell how it ended, the next one knows that it may have."""
         with self._lock:
             boot = self._boots[node]
-            self._store({**self._boots, node: replace(boot, again=(*boot.again, digest_of(command)))})
+            self._store({**self._boots, node: replace(boot, again=(*boot.again, step.digest))})
 
-    def failed(self, node: str, command: Command) -> None:
+    def failed(self, node: str, step: Step) -> None:
         """It ended, and not well: the next time it has to."""
         with self._lock:
             boot = self._boots[node]
-            self._store({**self._boots, node: replace(boot, again=_without(boot.again, digest_of(command)))})
+            self._store({**self._boots, node: replace(boot, again=_without(boot.again, step.digest))})
 
-    def done(self, node: str, command: Command) -> None:
+    def done(self, node: str, step: Step) -> None:
         with self._lock:
             boot = self._boots[node]
-            digest = digest_of(command)
-            again = _without(boot.again, digest)
-            self._store({**self._boots, node: Boot(boot.container, boot.sandbox, (*boot.done, digest), again)})
+            again = _without(boot.again, step.digest)
+            self._store({**self._boots, node: Boot(boot.container, boot.sandbox, (*boot.done, step.digest), again)})
 
-    def redo(self, nodes: t.Iterable[str]) -> None:
-        """All commands of these nodes are due again. Told before the interfaces are made: a run that is killed is caught up."""
+    def redo(self, nodes: t.Iterable[str], kept: t.Collection[str] = ()) -> None:
+        """The commands of these nodes are due again, but for those in C(kept). Told before the interfaces are made: a run that is killed
+        is caught up."""
         with self._lock:
             known = {node: self._boots[node] for node in nodes if node in self._boots}
-            fresh = {node: Boot(boot.container, boot.sandbox, (), boot.done + boot.again) for node, boot in known.items() if boot.done}
+            fresh = {node: _due_again(boot, kept) for node, boot in known.items() if set(boot.done) - set(kept)}
             if fresh:
                 self._store({**self._boots, **fresh})
 

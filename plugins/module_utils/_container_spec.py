@@ -16,6 +16,7 @@ import json
 import posixpath
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.module_utils import _container_settings as settings
 from ansible_collections.archetype.lab.plugins.module_utils import _ownership as marks
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, Image
@@ -36,6 +37,18 @@ def is_network_sysctl(name: str) -> bool:
     return name.startswith("net.")
 
 
+class Surroundings(t.NamedTuple):
+    """What a node is joined to, as Docker knows it.
+
+    network: C(host), or the id of the container whose network namespace it has (its name, while that is to be created).
+    pid_mode: with the id of the container that is joined. cgroupns: the cgroup namespace that it gets if it does not say which.
+    """
+
+    network: str
+    pid_mode: str = ""
+    cgroupns: str = "host"
+
+
 def sandbox_sysctls(want: Container, *, ipv6: bool) -> dict[str, str]:
     """ipv6: whether the server's kernel has IPv6."""
     base = dict.fromkeys(_IPV6, "0") if ipv6 else {}
@@ -43,7 +56,8 @@ def sandbox_sysctls(want: Container, *, ipv6: bool) -> dict[str, str]:
 
 
 def node_sysctls(want: Container) -> dict[str, str]:
-    return {name: value for name, value in want.sysctls.items() if not is_network_sysctl(name)}
+    """Those of the network are its sandbox's; a node that joins that of another sets them there when it starts."""
+    return {name: value for name, value in want.sysctls.items() if not (want.owns_sandbox and is_network_sysctl(name))}
 
 
 def parse_device(text: str) -> tuple[str, str, str]:
@@ -69,6 +83,10 @@ def parse_bind(text: str) -> tuple[str, str, tuple[str, ...]]:
 def _show_bind(bind: tuple[str, str, tuple[str, ...]]) -> str:
     source, target, options = bind
     return ":".join([source, target, *([",".join(options)] if options else [])])
+
+
+def _binds(binds: t.Iterable[str] | None) -> list[str]:
+    return sorted({_show_bind(parse_bind(one)) for one in binds or () if not settings.is_volume(one)})
 
 
 def _capabilities(names: t.Iterable[str]) -> list[str]:
@@ -102,6 +120,7 @@ def wanted_sandbox(lab: str, want: Container, image: Image, *, ipv6: bool) -> Fi
         "network": "none",
         "labels": {**image.labels, **sandbox_marks(lab, want)},
         "sysctls": sandbox_sysctls(want, ipv6=ipv6),
+        **settings.dns_fields(want.dns, want.dns_search, want.dns_options),
     }
 
 
@@ -114,25 +133,25 @@ def _command(want: Container, image: Image) -> tuple[list[str], list[str]]:
     return list(entrypoint), list(cmd)
 
 
-def wanted_node(lab: str, want: Container, image: Image, *, sandbox: str) -> Fields:
-    """sandbox: the id of the sandbox, or its name while that is still to be created."""
+def wanted_node(lab: str, want: Container, image: Image, around: Surroundings) -> Fields:
     entrypoint, cmd = _command(want, image)
     return {
         "image": _show_image(want.image, image.id),
-        "sandbox": sandbox,
+        "sandbox": around.network,
         "entrypoint": entrypoint,
         "cmd": cmd,
         "user": want.user or image.user,
         "env": {**image.env, **want.env},
         "labels": {**image.labels, **want.labels, **node_marks(lab, want)},
-        "binds": sorted({_show_bind(parse_bind(one)) for one in want.binds}),
+        "binds": _binds(want.binds),
         "sysctls": node_sysctls(want),
         "cap_add": [] if want.privileged else _capabilities(want.cap_add),
         "devices": sorted({":".join(parse_device(one)) for one in want.devices}),
         "privileged": want.privileged,
-        "system_paths": "unconfined" if want.privileged else want.system_paths,
+        "system_paths": "unconfined" if want.privileged or settings.unconfined_paths(want) else "default",
         "memory": want.memory,
         "cpu": round(want.cpu * 1e9) / 1e9,
+        **settings.wanted(want, image, pid_mode=around.pid_mode, cgroupns=around.cgroupns),
     }
 
 
@@ -155,6 +174,7 @@ def observed_sandbox(have: DockerContainer) -> Fields:
         "network": host.get("NetworkMode") or "",
         "labels": dict(have.labels),
         "sysctls": dict(host.get("Sysctls") or {}),
+        **settings.dns_fields(host.get("Dns"), host.get("DnsSearch"), host.get("DnsOptions")),
     }
 
 
@@ -175,7 +195,7 @@ def observed_node(have: DockerContainer) -> Fields:
         "user": config.get("User") or "",
         "env": _assignments(config.get("Env")),
         "labels": {name: value for name, value in have.labels.items() if name != marks.FILES},
-        "binds": sorted({_show_bind(parse_bind(one)) for one in host.get("Binds") or ()}),
+        "binds": _binds(host.get("Binds")),
         "sysctls": dict(host.get("Sysctls") or {}),
         "cap_add": [] if privileged else _capabilities(host.get("CapAdd") or ()),
         "devices": sorted({_observed_device(one) for one in host.get("Devices") or ()}),
@@ -183,6 +203,7 @@ def observed_node(have: DockerContainer) -> Fields:
         "system_paths": "unconfined" if privileged or not confined else "default",
         "memory": int(host.get("Memory") or 0),
         "cpu": int(host.get("NanoCpus") or 0) / 1e9,
+        **settings.observed(config, host),
     }
 
 
@@ -235,6 +256,7 @@ def sandbox_config(lab: str, want: Container, *, ipv6: bool) -> dict[str, t.Any]
         "HostConfig": {
             "NetworkMode": "none",
             "Sysctls": sandbox_sysctls(want, ipv6=ipv6),
+            **settings.dns_config(want),
             "CapDrop": ["ALL"],
             "LogConfig": {"Type": "none"},
             "RestartPolicy": {"Name": "no"},
@@ -242,14 +264,16 @@ def sandbox_config(lab: str, want: Container, *, ipv6: bool) -> dict[str, t.Any]
     }
 
 
-def node_config(lab: str, want: Container, digests: t.Mapping[str, str]) -> dict[str, t.Any]:
+def node_config(lab: str, want: Container, digests: t.Mapping[str, str], around: Surroundings) -> dict[str, t.Any]:
     """Docker's configuration of a node. digests: path -> digest of its delivered files, kept in a label."""
+    more = settings.host_config_of(want, pid_mode=around.pid_mode, cgroupns=around.cgroupns)
     labels = {**want.labels, **node_marks(lab, want)}
     if digests:
         labels[marks.FILES] = json.dumps(digests, sort_keys=True, separators=(",", ":"))
     host: dict[str, t.Any] = {
-        "NetworkMode": f"container:{want.sandbox}",
-        "Binds": list(want.binds),
+        **more,
+        "NetworkMode": f"container:{want.namespace_of}" if want.namespace_of else "host",
+        "Binds": [*want.binds, *more["Binds"]],
         "Sysctls": node_sysctls(want),
         "CapAdd": list(want.cap_add),
         "Devices": [
@@ -261,7 +285,7 @@ def node_config(lab: str, want: Container, digests: t.Mapping[str, str]) -> dict
         "NanoCpus": round(want.cpu * 1e9),
         "RestartPolicy": {"Name": "no"},
     }
-    if want.system_paths == "unconfined":
+    if settings.unconfined_paths(want):
         host.update(MaskedPaths=[], ReadonlyPaths=[])
     config: dict[str, t.Any] = {
         "Image": want.image,
@@ -270,6 +294,7 @@ def node_config(lab: str, want: Container, digests: t.Mapping[str, str]) -> dict
         "Labels": labels,
         "Tty": True,
         "OpenStdin": True,
+        **settings.config_of(want),
         "HostConfig": host,
     }
     if want.cmd is not None:

@@ -45,6 +45,7 @@ class Run:
     """Who runs this. token tells the run from others: the lock that it takes is given back by the same token.
 
     ended: the token of a run that has ended without giving its lock back.
+    wave: nodes of later waves are not started; without it, all are. blocked: what keeps this wave and the later ones from starting.
     """
 
     owner: str
@@ -52,6 +53,8 @@ class Run:
     ended: str = ""
     check: bool = False
     diff: bool = False
+    wave: int | None = None
+    blocked: tuple[str, ...] = ()
 
 
 @dataclass
@@ -153,12 +156,15 @@ class _Converger:
             self.outcome.errors += _containers.apply_sandboxes(self.server, stages.containers)
         moved = bool(stages.bridge.ops or stages.containers.changes)
         # Without a note of which commands are due again, interfaces are not made anew: their addresses would be lost for good.
-        if self._guard(lambda: stages.containers.journal.redo(stages.containers.again)):
+        if self._guard(stages.containers.redo):
             self._guard(lambda: self._apply_ports(*(self._plan_ports() if moved else stages.ports)))
             self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
-        if stages.containers.changes:
-            self.outcome.errors += _containers.apply_nodes(self.server, stages.containers)
+        if stages.containers.busy:
+            run = self.run
+            self.outcome.errors += _containers.apply_nodes(self.server, stages.containers, wave=run.wave, blocked=run.blocked)
             self.outcome.layers["containers"] = stages.containers.changes
+        self.outcome.result["waiting"] = [] if self.run.blocked else stages.containers.waiting(self.run.wave)
+        self.outcome.result["unmet"] = stages.containers.unmet
         self._guard(self._describe_containers)
 
     def _guard(self, step: t.Callable[[], None]) -> bool:
@@ -193,7 +199,7 @@ class _Converger:
 
     def _describe_containers(self) -> None:
         want = self.declared.containers
-        found = self.server.docker.inspect([name for one in want for name in (one.name, one.sandbox)])
+        found = self.server.docker.inspect(_containers.names_of(want))
         self.outcome.result["containers"] = _containers.describe(found, self.lab, want)
 
 

@@ -79,6 +79,8 @@ def image_from(raw: t.Mapping[str, t.Any]) -> Image:
         entrypoint=tuple(config.get("Entrypoint") or ()),
         user=str(config.get("User") or ""),
         labels=dict(config.get("Labels") or {}),
+        healthcheck=dict(config.get("Healthcheck") or {}),
+        volumes=tuple(sorted(config.get("Volumes") or ())),
     )
 
 
@@ -204,6 +206,17 @@ class _Adapter:
     def logs(self, name: str, *, lines: int) -> str:
         found = self._ask(ReadError, f"reading the log of container {name}", name, lambda: self._client.logs(name, tail=lines))
         return bytes(found).decode(errors="replace").strip()
+
+    def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
+        with self._reading:
+            found = self._reader.volumes()
+        return {str(one["Name"]): dict(one.get("Labels") or {}) for one in found}
+
+    def create_volume(self, name: str, labels: t.Mapping[str, str]) -> None:
+        self._ask(ApplyError, f"creating volume {name}", name, lambda: self._client.create_volume(name, labels=dict(labels)))
+
+    def remove_volume(self, name: str) -> None:
+        self._ask(ApplyError, f"removing volume {name}", name, lambda: self._client.remove_volume(name), absent=True)
 
     def version(self) -> str:
         return str(self._reader.about.get("Version") or "")

@@ -21,6 +21,8 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     user: str = ""
     labels: t.Mapping[str, str] = field(default_factory=dict)
+    healthcheck: t.Mapping[str, t.Any] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,18 @@ class DockerContainer:
     def netns(self) -> str:
         """The path of its network namespace; empty when it does not run."""
         return f"/proc/{self.pid}/ns/net" if self.pid else ""
+
+    @property
+    def exit_code(self) -> int | None:
+        """How its last process ended; None where it runs, or never did."""
+        code = (self.raw.get("State") or {}).get("ExitCode")
+        return int(code or 0) if self.status == "exited" else None
+
+    @property
+    def health(self) -> str:
+        """C(starting), C(healthy) or C(unhealthy); empty where it has no health check."""
+        found = str(((self.raw.get("State") or {}).get("Health") or {}).get("Status") or "")
+        return "" if found == "none" else found
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,14 @@ class Docker(t.Protocol):
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines that the container wrote."""
+
+    def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
+        """All volumes of the server: name -> labels."""
+
+    def create_volume(self, name: str, labels: t.Mapping[str, str]) -> None: ...
+
+    def remove_volume(self, name: str) -> None:
+        """No error when it is gone already."""
 
     def version(self) -> str: ...
 

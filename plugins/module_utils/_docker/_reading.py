@@ -67,6 +67,11 @@ class Reader:
         found: dict[str, t.Any] | None = self._read(f"/images/{quote(reference)}/json", f"reading image {reference}", reference)
         return found
 
+    def volumes(self) -> list[dict[str, t.Any]]:
+        """All volumes, whoever uses them."""
+        found: dict[str, t.Any] = self._read("/volumes", "listing the volumes", "")
+        return found.get("Volumes") or []
+
     def _read(self, path: str, what: str, name: str) -> t.Any:
         """The answer; None where Docker does not know the object."""
         try:

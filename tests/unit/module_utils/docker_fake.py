@@ -19,7 +19,10 @@ NEVER = "0001-01-01T00:00:00Z"
 
 
 class FakeDocker:
-    """die: names of containers that end at once when they are started. answers: command -> result. calls: what changed something."""
+    """die: names of containers that end at once when they are started. answers: command -> result. calls: what changed something.
+
+    named: volumes, name -> labels. health: name -> what Docker says of its health, look after look; the last for ever.
+    """
 
     def __init__(self, images: t.Mapping[str, Image]) -> None:
         self.known = dict(images)
@@ -29,8 +32,11 @@ class FakeDocker:
         self.die: set[str] = set()
         self.drop: tuple[str, ...] = ()
         self.answers: dict[tuple[str, ...], ExecResult] = {}
+        self.named: dict[str, dict[str, str]] = {}
+        self.health: dict[str, list[str]] = {}
         self.lock = threading.RLock()
         self.number = itertools.count(1)
+        self.looks: list[str] = []
 
     # -- what the protocol asks for
 
@@ -41,6 +47,7 @@ class FakeDocker:
         found = {}
         for name in names:
             if name in self.raw:
+                self._look_at_health(name)
                 one = container_from(self.raw[name])
                 found[name] = DockerContainer(**{**vars(one), "netns_id": self.netns.get(name, "") if one.pid else ""})
         return found
@@ -65,7 +72,11 @@ class FakeDocker:
             number = next(self.number)
             state.update(Status="running", Pid=10**6 + number, StartedAt=f"2026-01-01T00:00:{number:09d}Z")
             mode = raw["HostConfig"]["NetworkMode"]
-            self.netns[name] = self._netns_of(mode.partition(":")[2]) if mode.startswith("container:") else f"ns{number}"
+            own = "server" if mode == "host" else f"ns{number}"
+            self.netns[name] = self._netns_of(mode.partition(":")[2]) if mode.startswith("container:") else own
+            self._join_processes(raw)
+            if (raw["Config"].get("Healthcheck") or {}).get("Test", ["NONE"]) != ["NONE"]:
+                state["Health"] = {"Status": "starting", "Log": []}
             if name in self.die:
                 state.update(Status="exited", Pid=0, ExitCode=7)
 
@@ -90,6 +101,18 @@ class FakeDocker:
     def logs(self, name: str, *, lines: int) -> str:
         return f"last words of {name}"
 
+    def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
+        self.looks.append("volumes")
+        return {name: dict(labels) for name, labels in self.named.items()}
+
+    def create_volume(self, name: str, labels: t.Mapping[str, str]) -> None:
+        self.calls.append(("create_volume", name))
+        self.named[name] = dict(labels)
+
+    def remove_volume(self, name: str) -> None:
+        self.calls.append(("remove_volume", name))
+        self.named.pop(name, None)
+
     def version(self) -> str:
         return "20.10.24"
 
@@ -109,6 +132,24 @@ class FakeDocker:
         """The container ends, and nobody asked for it."""
         self._get(name)["State"].update(Status="exited", Pid=0, ExitCode=137)
 
+    def finish(self, name: str, code: int = 0) -> None:
+        """The container's process ends by itself."""
+        self._get(name)["State"].update(Status="exited", Pid=0, ExitCode=code)
+
+    def _look_at_health(self, name: str) -> None:
+        said = self.health.get(name)
+        state = self.raw[name]["State"]
+        if said and "Health" in state and state["Status"] == "running":
+            status = said.pop(0) if len(said) > 1 else said[0]
+            state["Health"] = {"Status": status, "Log": [{"ExitCode": 1, "Output": f"{name} says {status}\n"}]}
+
+    def _join_processes(self, raw: t.Mapping[str, t.Any]) -> None:
+        mode = raw["HostConfig"].get("PidMode") or ""
+        if mode.startswith("container:") and not any(
+            one["Id"] == mode.partition(":")[2] and one["State"]["Status"] == "running" for one in self.raw.values()
+        ):
+            raise ApplyError(f"cannot join the processes of a non running container: {mode}")
+
     # -- how Docker respells
 
     def _get(self, name: str) -> dict[str, t.Any]:
@@ -122,13 +163,27 @@ class FakeDocker:
                 return self.netns[name]
         raise ApplyError(f"cannot join network of a non running container: {identity}")
 
+    def _merged_health(self, own: t.Mapping[str, t.Any] | None, image: Image) -> dict[str, t.Any] | None:
+        """What is zero in the container's own is the image's; what is zero then is left out."""
+        if own is None:
+            return dict(image.healthcheck) or None
+        merged = {**image.healthcheck, **{name: value for name, value in own.items() if value}}
+        return {name: value for name, value in merged.items() if value}
+
+    def _by_id(self, mode: str) -> str:
+        kind, _colon, name = mode.partition(":")
+        if kind != "container":
+            return mode
+        found = self.raw.get(name) or next((one for one in self.raw.values() if one["Id"] == name), None)
+        if found is None:
+            raise ApplyError(f"No such container: {name}")
+        return f"container:{found['Id']}"
+
     def _respelled(self, identity: str, name: str, config: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         image = self.known[config["Image"]]
         given = dict(config["HostConfig"])
         privileged = given.get("Privileged", False)
-        mode = given["NetworkMode"]
-        if mode.startswith("container:"):
-            mode = "container:" + self.raw[mode.partition(":")[2]]["Id"]
+        mode = self._by_id(given["NetworkMode"])
         env = dict(line.partition("=")[::2] for line in config.get("Env") or ())
         merged = {**env, **{key: value for key, value in image.env.items() if key not in env}}
         cmd = config.get("Cmd")
@@ -137,9 +192,17 @@ class FakeDocker:
         entrypoint = config.get("Entrypoint")
         if entrypoint is None:
             entrypoint = list(image.entrypoint) or None
+        pid_mode = self._by_id(given.get("PidMode") or "")
+        unlabelled = ["label=disable"] if privileged or pid_mode == "host" else []
         host = {
             **given,
             "NetworkMode": mode,
+            "PidMode": pid_mode,
+            "SecurityOpt": [*(given.get("SecurityOpt") or ()), *unlabelled] or None,
+            "ShmSize": given.get("ShmSize") or 64 << 20,
+            "CgroupnsMode": given.get("CgroupnsMode") or "host",
+            "Tmpfs": given.get("Tmpfs") or None,
+            **{name: given.get(name) or None for name in ("Dns", "DnsSearch", "DnsOptions")},
             "CapAdd": given.get("CapAdd") or None,
             "Binds": given.get("Binds") or None,
             "MaskedPaths": None if privileged else given.get("MaskedPaths", MASKED),
@@ -163,6 +226,8 @@ class FakeDocker:
                 "Cmd": cmd or None,
                 "Entrypoint": entrypoint,
                 "Labels": {**image.labels, **config.get("Labels", {})},
+                "Healthcheck": self._merged_health(config.get("Healthcheck"), image),
+                "Volumes": {path: {} for path in (*image.volumes, *(config.get("Volumes") or ()))} or None,
             },
             "HostConfig": host,
         }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _boots, _containers, _files, _server
+from ansible_collections.archetype.lab.plugins.module_utils import _boots, _container_nodes, _files, _server
 from ansible_collections.archetype.lab.plugins.module_utils import _container_spec as spec
 from ansible_collections.archetype.lab.plugins.module_utils._containers import (
     ContainersResult,
@@ -27,6 +27,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._docker._exec import
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import ExecResult, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, ForeignError, LabError, ReadError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+from ansible_collections.archetype.lab.plugins.module_utils._steps import Step
 from ansible_collections.archetype.lab.tests.unit.module_utils.docker_fake import FakeDocker
 
 IMAGES = {
@@ -59,7 +60,7 @@ class FakeNet:
 @pytest.fixture(autouse=True)
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(_containers, "SETTLE", 0.0)
+    monkeypatch.setattr(_container_nodes, "SETTLE", 0.0)
     return tmp_path / "state"
 
 
@@ -222,7 +223,7 @@ def test_network_sysctls_go_to_the_sandbox_and_others_to_the_node() -> None:
     sandbox = spec.sandbox_config("demo", want, ipv6=True)["HostConfig"]["Sysctls"]
     assert sandbox == {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "0"}
     assert spec.sandbox_sysctls(node(), ipv6=False) == {}
-    assert spec.node_config("demo", want, {})["HostConfig"]["Sysctls"] == {"kernel.msgmax": "5"}
+    assert spec.node_config("demo", want, {}, spec.Surroundings("x"))["HostConfig"]["Sysctls"] == {"kernel.msgmax": "5"}
 
 
 # -- what stops a run -------------------------------------------------------------------------------------------------
@@ -512,9 +513,10 @@ def test_a_new_boot_runs_all_commands_again(docker: FakeDocker, boot: t.Callable
 
 
 def test_pending_counts_a_command_that_is_listed_twice() -> None:
-    boot = _boots.Boot("c", "s", (_boots.digest_of(("a",)),))
-    assert _boots.pending([("a",), ("b",), ("a",)], boot) == (("b",), ("a",))
-    assert _boots.pending([("a",)], None) == (("a",),)
+    a, b = Step(("a",)), Step(("b",))
+    boot = _boots.Boot("c", "s", (a.digest,))
+    assert _boots.pending([a, b, a], boot) == (b, a)
+    assert _boots.pending([a], None) == (a,)
 
 
 # -- delivered files ---------------------------------------------------------------------------------------------------
@@ -606,9 +608,3 @@ def test_a_refusal_is_told_in_dockers_words() -> None:
     assert answer.refused
     assert answer.message == '{"message":"not running"}'
     assert Answer().message == "no answer from Docker"
-
-
-def test_every_field_of_a_container_is_compared_or_known_not_to_need_it() -> None:
-    elsewhere = {"name", "node", "hostname", "files", "exec", "interfaces", "kind"}
-    compared = set(spec.wanted_node("demo", node(), IMAGES["frr:1"], sandbox="x"))
-    assert {one.name for one in dataclasses.fields(Container)} - elsewhere <= compared

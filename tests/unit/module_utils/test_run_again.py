@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _server
-from ansible_collections.archetype.lab.plugins.module_utils._boots import Boot, Journal, digest_of, pending
+from ansible_collections.archetype.lab.plugins.module_utils._boots import Boot, Journal, pending
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import ContainersPlan, HaveContainers, NodePlan, run_again
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container
+from ansible_collections.archetype.lab.plugins.module_utils._steps import Step
 
-UP = ("ip", "link", "set", "eth1", "up")
-ADDRESS = ("ip", "address", "add", "203.0.113.1/24", "dev", "eth1")
-WANT = Container(name="c", sandbox="c-sandbox", node="n", image="i", exec=(UP, ADDRESS))
+UP = Step(("ip", "link", "set", "eth1", "up"))
+ADDRESS = Step(("ip", "address", "add", "203.0.113.1/24", "dev", "eth1"))
+WANT = Container(name="c", sandbox="c-sandbox", node="n", image="i", exec=(UP.command, ADDRESS.command))
+STEPS = (UP, ADDRESS)
 
 
 def planned(*, boot: Boot | None, **steps: str) -> ContainersPlan:
@@ -29,7 +31,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path))
 
 
-DONE = Boot("id", "box", (digest_of(UP), digest_of(ADDRESS)))
+DONE = Boot("id", "box", (UP.digest, ADDRESS.digest))
 
 
 def test_a_node_that_runs_on_gets_all_of_its_commands_again() -> None:
@@ -61,12 +63,12 @@ def test_a_run_that_is_killed_before_the_commands_leaves_them_due() -> None:
     journal = Journal("lab", {"n": DONE})
     journal.redo(["n"])
     boot = _boots.load("lab")["n"]
-    assert pending(WANT.exec, boot) == (UP, ADDRESS)
-    assert set(boot.again) == {digest_of(UP), digest_of(ADDRESS)}
+    assert pending(STEPS, boot) == (UP, ADDRESS)
+    assert set(boot.again) == {UP.digest, ADDRESS.digest}
     journal.done("n", UP)
     boot = _boots.load("lab")["n"]
-    assert pending(WANT.exec, boot) == (ADDRESS,)
-    assert boot.again == (digest_of(ADDRESS),)
+    assert pending(STEPS, boot) == (ADDRESS,)
+    assert boot.again == (ADDRESS.digest,)
 
 
 def test_a_command_during_which_a_run_was_killed_may_have_run() -> None:
@@ -74,10 +76,10 @@ def test_a_command_during_which_a_run_was_killed_may_have_run() -> None:
     journal = Journal("lab", {})
     journal.begin("n", "id", "box")
     journal.started("n", UP)
-    assert pending(WANT.exec, _boots.load("lab")["n"]) == (UP, ADDRESS)
-    assert _boots.load("lab")["n"].again == (digest_of(UP),)
+    assert pending(STEPS, _boots.load("lab")["n"]) == (UP, ADDRESS)
+    assert _boots.load("lab")["n"].again == (UP.digest,)
     journal.done("n", UP)
     journal.started("n", ADDRESS)
     journal.failed("n", ADDRESS)
-    assert _boots.load("lab")["n"] == Boot("id", "box", (digest_of(UP),), ())
-    assert pending(WANT.exec, _boots.load("lab")["n"]) == (ADDRESS,)
+    assert _boots.load("lab")["n"] == Boot("id", "box", (UP.digest,), ())
+    assert pending(STEPS, _boots.load("lab")["n"]) == (ADDRESS,)
