@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _lock, _tunnel_marks
+from ansible_collections.archetype.lab.plugins.module_utils._abilities import lacking_capabilities
 from ansible_collections.archetype.lab.plugins.module_utils._claims import claims
 from ansible_collections.archetype.lab.plugins.module_utils._container_spec import ROLE_NODE, ROLE_SANDBOX
 from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT
@@ -54,7 +55,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Have:
-    """Everything that was read. inside: sandbox -> the devices in its namespace, of those that run."""
+    """Everything that was read. inside: sandbox -> the devices in its namespace, of those that run. lacking: capabilities."""
 
     ovs: OvsState = field(default_factory=OvsState)
     devices: Devices = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Have:
     docker_version: str = ""
     underlay: Underlay = field(default_factory=Underlay)
     lock: _lock.Lock | None = None
+    lacking: t.Sequence[str] = ()
 
 
 def observe(server: Server, query: Query) -> Json:
@@ -90,8 +92,9 @@ def read(server: Server, query: Query) -> Have:
     name = query.server or "this server"
     underlay = ask(lambda: path_mtus(server.net, query.peers, server=name, needed=query.peers_needed), nothing.underlay)
     lock = ask(_lock.current, None)
+    lacking: list[str] = ask(lacking_capabilities, [])
     raise_all(errors)
-    return Have(ovs, devices, docker.names, docker.containers, docker.images, inside, docker.docker_version, underlay, lock)
+    return Have(ovs, devices, docker.names, docker.containers, docker.images, inside, docker.docker_version, underlay, lock, lacking)
 
 
 def _read_ovs(server: Server) -> OvsState:
@@ -135,6 +138,7 @@ def describe(query: Query, have: Have) -> Json:
         "images": {reference: image.id if image else None for reference, image in have.images.items()},
         "binds": {path: os.path.exists(path) for path in query.binds},
         "underlay": have.underlay.to_dict(),
+        "lacking": {"capabilities": list(have.lacking)},
         "lock": have.lock.to_dict() if have.lock else None,
         "versions": {
             "ovs": have.ovs.version,

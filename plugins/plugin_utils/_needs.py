@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
+from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import optional_devices
 
 
 def needs_of(lab_file: LabFile) -> dict[str, t.Any]:
@@ -20,7 +21,10 @@ def needs_of(lab_file: LabFile) -> dict[str, t.Any]:
     return {
         "lab": lab_file.topology.name,
         "images": sorted({node.image for node in nodes}),
-        "binds": sorted({bind.source for node in nodes for bind in node.binds if not bind.local}),
+        "binds": sorted(
+            {bind.source for node in nodes for bind in node.binds if not bind.local}
+            | {device for node in nodes for device in optional_devices(node.profile)}
+        ),
         "management": lab_file.topology.management.enabled,
         "containers": sorted(name for node in nodes for name in (node.container, sandbox_name(node.container))),
     }

@@ -25,6 +25,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._model import Endpoi
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import Lock, place, read_lock
 from ansible_collections.archetype.lab.plugins.plugin_utils._preflight import check_management, check_names, check_servers, observations
+from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import Abilities
+from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import numbers_of, optional_devices
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json, live_placement
 
 __all__ = ["FORMAT", "ServerFacts", "make_plan"]
@@ -146,7 +148,7 @@ class _Planner:
                 else:
                     self.gateways.append(end)
         for ends in self.interfaces.values():
-            ends.sort(key=lambda one: natural(one[0].interface))
+            ends.sort(key=lambda one: (not self.joined.is_management(one[0]), natural(one[0].interface)))
 
     def _allocate(self) -> Allocation:
         one = self.lab_file
@@ -186,18 +188,33 @@ class _Planner:
 
     def _containers(self) -> dict[str, dict[str, t.Any]]:
         reader = FileReader(self.lab)
+        self.numbers = numbers_of(self.nodes, self.lab)
         containers = {name: self._container(node, reader) for name, node in self.nodes.items()}
         reader.check_limit(self.topology.file)
         self.problems += reader.problems
         return containers
 
+    def _lacking(self, node: Node) -> Abilities:
+        """What the node's server cannot give to it; nothing of the kind is known of one that was not observed."""
+        server = self.placement.get(node.name, "")
+        seen = self.observed.get(server) or {}
+        capabilities = frozenset((seen.get("lacking") or {}).get("capabilities") or ())
+        if node.profile.boot.privileged and capabilities:
+            lacks = ", ".join(sorted(capabilities))
+            self.notes.append(f"server {server} cannot give {lacks}: its nodes of kind {node.kind} are not privileged")
+        binds = seen.get("binds") or {}
+        return Abilities(capabilities, frozenset(path for path in optional_devices(node.profile) if binds.get(path) is False))
+
     def _container(self, node: Node, reader: FileReader) -> dict[str, t.Any]:
         """Its own interfaces are counted by the device; the management interface is beside them, and must be there as early."""
         ends = [end for end, _link in self.interfaces[node.name]]
         data = [end for end in ends if not self.joined.is_management(end)]
-        named = [NodeInterface(end.interface, end.vendor_name or end.interface, self.macs.get(end.name, "")) for end in data]
+        named = [
+            NodeInterface(end.interface, end.vendor_name or end.interface, self.macs.get(end.name, ""), end.ipv4, end.ipv6) for end in data
+        ]
         mac = next((self.macs.get(end.name, "") for end in ends if self.joined.is_management(end)), "")
-        declared = declare_container(node, named, reader, management=self.joined.addresses(node.name, mac))
+        management, number = self.joined.addresses(node.name, mac), self.numbers[node.name]
+        declared = declare_container(node, named, reader, management=management, number=number, lacking=self._lacking(node))
         declared["interfaces"] = list(dict.fromkeys([*(end.interface for end in ends), *declared["interfaces"]]))
         if self.joined.binds_hosts(node):
             declared["binds"] = [*declared["binds"], f"{hosts_path(self.lab)}:{HOSTS}:ro"]
