@@ -168,7 +168,7 @@ class _LabFileReader(Reader):
         """The topology under C(lab), read once more with the environment's variables in it; the lab file itself has none."""
         root = load_yaml(self.problems.file, self.environment)
         inline = root.get("lab") if isinstance(root, MapValue) else None
-        return read_topology(inline or root, self.problems.file, self.catalog)
+        return read_topology(inline or root, self.problems.file, self.catalog, self.environment)
 
     def _servers(self, value: Value | None) -> str | dict[str, dict[str, t.Any]]:
         if value is None:

@@ -129,7 +129,8 @@ class Node:
     profile: its kind, with what lab file and image change of it. mgmt_ipv4, mgmt_ipv6: fixed addresses without prefix length.
     shm_size: bytes. startup_delay: seconds. wave, hold: when it is started, and what the next wave waits for, as C(_declared.Container).
     shares: with C(node:) and C(container:), the name of the container whose network it has. beside: nodes on whose server it must be.
-    link_apply_mode: what the topology says of it, empty for its kind's. identity_file: the SSH key for it, on the controller.
+    privileged: None where the topology is silent. link_apply_mode: what the topology says of it, empty for its kind's.
+    identity_file: the SSH key for it, on the controller.
     """
 
     name: str
@@ -182,7 +183,7 @@ class Node:
     sysctls: t.Mapping[str, str] = field(default_factory=dict)
     cap_add: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
-    privileged: bool = False
+    privileged: bool | None = None
     system_paths: str = "default"
     memory: int = 0
     cpu: float = 0.0

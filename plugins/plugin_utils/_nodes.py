@@ -3,60 +3,137 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""Nodes of a topology: inherited settings, checked and made into C(_model.Node)."""
+"""Nodes of a topology: inherited settings, checked and made into C(_model.Node). What their kind adds to them is added elsewhere."""
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
+from dataclasses import replace
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._binds import BindReader, without_magic
+from ansible_collections.archetype.lab.plugins.plugin_utils._binds import BindReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._blocks import Extras
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Node, Place
-from ansible_collections.archetype.lab.plugins.plugin_utils._read import quote
-from ansible_collections.archetype.lab.plugins.plugin_utils._words import memory_bytes, split_command
+from ansible_collections.archetype.lab.plugins.plugin_utils._magic import Magic
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Dns, Management, Node, Place
+from ansible_collections.archetype.lab.plugins.plugin_utils._node_env import EnvReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._node_limits import LimitReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._node_network import OF_CONTAINER, NetworkReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._node_waits import StageReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean, quote
+from ansible_collections.archetype.lab.plugins.plugin_utils._words import split_command
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Problems, Scalar
 
-OWN_LABELS = "archetype-"
+APPLY_MODES = ("live", "recreate", "restart")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*")
-_CAPABILITY = re.compile(r"[A-Z][A-Z0-9_]*")
-_SYSCTL = re.compile(r"[a-z0-9_][A-Za-z0-9_.*/-]*")
 _TRUE = frozenset({"true", "yes", "on", "y"})
+_NO_DNS = Dns()
 
 
 class NodeReader:
-    """Makes nodes. folder: where the topology file is."""
+    """Makes nodes. kinds: of all nodes of the file, None where one is not known. containers: node -> the name of its container."""
 
-    def __init__(self, problems: Problems, folder: str) -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        missing: Problems,
+        magic: Magic,
+        management: Management,
+        kinds: t.Mapping[str, Kind | None],
+        containers: t.Mapping[str, str],
+    ) -> None:
         self.problems = problems
-        self.binds = BindReader(problems, folder)
+        self.magic = magic
+        self.containers = containers
+        self.binds = BindReader(problems, missing, magic)
+        self.environment = EnvReader(problems, self.binds)
+        self.limits = LimitReader(problems)
+        self.network = NetworkReader(problems, magic.lab, management, kinds, containers)
+        self.stages = StageReader(problems, kinds, self._line)
+        self._splits: dict[str, tuple[str, ...] | ValueError] = {}
 
-    def node(self, name: str, at: Scalar, settings: Settings, kind: Kind, container: str) -> Node:
-        privileged, user = settings.scalar("privileged"), settings.scalar("user")
+    def node(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> Node:
+        """One node, as it is on its own. finish() says what it is among the others."""
+        mode = self.network.mode(name, settings)
+        self.network.ask_ports(name, settings, mode)
+        binds, volumes = self.binds.binds(settings.items("binds"), name)
+        credentials = self._merged(settings, "credentials")
+        delay = settings.scalar("startup-delay")
         return Node(
             name=name,
             kind=kind.name,
             profile=kind,
             image=self._image(name, at, settings, kind),
             place=Place(self.problems.file, at.line, at.column),
-            container=container,
+            container=self.containers[name],
             group=settings.group,
+            type=settings.text("type").strip(),
+            hostname=self.network.hostname(name, settings),
+            startup_config=self._startup_config(name, settings, kind, binds),
+            enforce_startup_config=_flag(settings, "enforce-startup-config") or False,
+            suppress_startup_config=_flag(settings, "suppress-startup-config") or False,
+            license=self._file(name, "license", settings),
+            credentials=self._credentials(credentials, kind),
+            identity_file=self._identity(credentials),
+            link_apply_mode=self._apply_mode(name, settings.scalar("link-apply-mode")),
+            network_mode=mode,
+            mgmt_ipv4=self.network.address(name, "mgmt-ipv4", settings, mode),
+            mgmt_ipv6=self.network.address(name, "mgmt-ipv6", settings, mode),
+            dns=settings.block("dns") or _NO_DNS,
+            aliases=self.network.aliases(name, settings),
+            tmpfs=self.limits.tmpfs(name, settings),
+            volumes=tuple(dict.fromkeys([*self.binds.volumes(settings.items("volumes"), name), *volumes])),
+            shm_size=self.limits.size(name, "shm-size", settings.scalar("shm-size")),
+            security_opts=self.limits.security_opts(name, settings),
+            pid_mode=self.network.pid_mode(name, settings),
+            cgroupns_mode=self.limits.cgroupns_mode(name, settings.scalar("cgroupns-mode")),
+            cgroup_parent=self.limits.cgroup_parent(name, settings.scalar("cgroup-parent")),
+            cpu_set=self.limits.cpu_set(name, settings.scalar("cpu-set")),
+            healthcheck=settings.block("healthcheck"),
+            startup_delay=int(delay.text) if delay else 0,
+            stages=self.stages.stages(name, settings),
+            extras=self._extras(name, settings.block("extras")),
+            config_vars=self._merged(settings, "config"),
+            components=settings.block("components") or (),
             cmd=self._command(name, "cmd", settings.scalar("cmd")),
             entrypoint=self._command(name, "entrypoint", settings.scalar("entrypoint")),
-            user=user.text if user else "",
-            env=self._env(name, settings),
-            labels=self._labels(name, settings),
-            binds=self._binds(name, settings, kind),
+            user=settings.text("user"),
+            env=self.environment.env(name, settings),
+            labels=self.environment.labels(name, settings),
+            binds=tuple(binds[target] for target in sorted(binds)),
             exec=self._exec(name, settings),
-            sysctls=self._sysctls(name, settings, kind),
-            cap_add=self._capabilities(name, settings, kind),
-            devices=self._devices(name, settings),
-            privileged=privileged is not None and privileged.text.lower() in _TRUE,
-            system_paths=kind.boot.system_paths,
-            memory=self._memory(name, settings.scalar("memory")),
-            cpu=self._cpu(name, settings.scalar("cpu")),
+            sysctls=self.limits.sysctls(name, settings),
+            cap_add=self.limits.capabilities(name, settings),
+            devices=self.limits.devices(name, settings),
+            privileged=_flag(settings, "privileged"),
+            memory=self.limits.size(name, "memory", settings.scalar("memory")),
+            cpu=self.limits.cpu(name, settings.scalar("cpu")),
         )
+
+    def external(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> Node:
+        """A node that is a container which is there already, under the node's own name; the lab only puts interfaces into it."""
+        return Node(
+            name=name,
+            kind=kind.name,
+            profile=kind,
+            image="",
+            place=Place(self.problems.file, at.line, at.column),
+            container=name,
+            group=settings.group,
+            network_mode=OF_CONTAINER + name,
+            shares=name,
+            labels=self.environment.labels(name, settings),
+        )
+
+    def finish(self, nodes: dict[str, Node]) -> list[str]:
+        """What nodes are among each other: shared networks, published ports, waves. Returns notes."""
+        for name, ports in self.network.published().items():
+            nodes[name] = replace(nodes[name], ports=ports)
+        self.network.shared(nodes)
+        self.stages.order(nodes)
+        return self.network.notes + self.stages.notes
 
     def _image(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> str:
         image = settings.scalar("image")
@@ -68,88 +145,85 @@ class NodeReader:
             self.problems.add(image, f"node {name}: {quote(image.text)} is not an image reference", "Write it as repository/name:tag")
         return image.text
 
+    # commands
+
     def _command(self, name: str, key: str, value: Scalar | None) -> tuple[str, ...] | None:
         if value is None:
             return None
-        try:
-            return split_command(value.text) or None
-        except ValueError as exc:
-            self.problems.add(value, f"node {name}: {key} cannot be split into words: {exc}", "Correct the quotes")
+        found = self._splits.get(value.text)
+        if found is None:
+            try:
+                found = split_command(value.text)
+            except ValueError as exc:
+                found = exc
+            self._splits[value.text] = found
+        if isinstance(found, ValueError):
+            self.problems.add(value, f"node {name}: {key} cannot be split into words: {found}", "Correct the quotes")
             return None
+        return found or None
+
+    def _line(self, name: str, key: str, item: Scalar) -> tuple[str, ...] | None:
+        """The words of a line in which magic variables are put in."""
+        return self._command(name, key, Scalar(self.magic.text(item.text, name), item.line, item.column))
 
     def _exec(self, name: str, settings: Settings) -> tuple[tuple[str, ...], ...]:
-        commands: list[tuple[str, ...]] = []
-        for item in settings.items("exec"):
-            text = without_magic(self.problems, item, name)
-            words = self._command(name, "exec", Scalar(text, item.line, item.column)) if text is not None else None
-            if words:
-                commands.append(words)
-        return tuple(commands)
+        commands = (self._line(name, "exec", item) for item in settings.items("exec"))
+        return tuple(words for words in commands if words)
 
-    def _env(self, name: str, settings: Settings) -> dict[str, str]:
-        env = settings.mapping("env")
-        for key, value in env.items():
-            if not key or "=" in key:
-                self.problems.add(value, f"node {name}: {quote(key)} cannot be the name of a variable", "Leave out '='")
-        return {key: value.text for key, value in env.items()}
+    # files
 
-    def _labels(self, name: str, settings: Settings) -> dict[str, str]:
-        labels = settings.mapping("labels")
-        for key, value in labels.items():
-            if key.startswith(OWN_LABELS):
-                self.problems.add(
-                    value, f"node {name}: label {quote(key)} is a mark of ownership of the lab", "Give the label another name"
-                )
-        return {key: value.text for key, value in labels.items()}
+    def _file(self, name: str, key: str, settings: Settings) -> Bind | None:
+        value = settings.scalar(key)
+        return self.binds.file(value, key, name) if value else None
 
-    def _binds(self, name: str, settings: Settings, kind: Kind) -> tuple[Bind, ...]:
-        binds = self.binds.binds(settings.items("binds"), name)
-        config = settings.scalar("startup-config")
-        if config and kind.startup_config.path:
-            bind = self.binds.startup_config(config, kind.startup_config.path, name)
-            if bind and bind.target in binds:
-                self.problems.add(
-                    config, f"node {name}: startup-config and a bind have the same target {bind.target}", "Keep one of the two"
-                )
-            elif bind:
-                binds[bind.target] = bind
-        return tuple(binds[target] for target in sorted(binds))
+    def _startup_config(self, name: str, settings: Settings, kind: Kind, binds: t.Mapping[str, Bind]) -> Bind | None:
+        path, value = kind.startup_config.path, settings.scalar("startup-config")
+        if value is not None and path and path in binds:
+            self.problems.add(value, f"node {name}: startup-config and a bind have the same target {path}", "Keep one of the two")
+        return self._file(name, "startup-config", settings)
 
-    def _sysctls(self, name: str, settings: Settings, kind: Kind) -> dict[str, str]:
-        sysctls = settings.mapping("sysctls")
-        for key, value in sysctls.items():
-            if not _SYSCTL.fullmatch(key):
-                self.problems.add(value, f"node {name}: {quote(key)} is not the name of a sysctl", "Write it as net.ipv4.ip_forward")
-        return {**kind.boot.sysctls, **{key: value.text for key, value in sysctls.items()}}
+    def _extras(self, name: str, extras: Extras | None) -> dict[str, t.Any]:
+        if extras is None:
+            return {}
+        files = {key: self.binds.paths(items, f"extras, {key}", name) for key, items in extras.files.items()}
+        return {**extras.values, **files}
 
-    def _capabilities(self, name: str, settings: Settings, kind: Kind) -> tuple[str, ...]:
-        found = set(kind.boot.capabilities)
-        for item in settings.items("cap-add"):
-            capability = item.text.upper().removeprefix("CAP_")
-            if not _CAPABILITY.fullmatch(capability):
-                self.problems.add(item, f"node {name}: {quote(item.text)} is not a capability", "Write it as NET_ADMIN")
-            found.add(capability)
-        return tuple(sorted(found))
+    # the rest
 
-    def _devices(self, name: str, settings: Settings) -> tuple[str, ...]:
-        items = settings.items("devices")
-        for item in items:
-            if not item.text.startswith("/dev/") or len(item.text.split(":")) > 3 or ".." in item.text:
-                self.problems.add(
-                    item, f"node {name}: {quote(item.text)} is not a device", "Write it as /dev/name or /dev/name:/dev/name:rwm"
-                )
-        return tuple(item.text for item in items)
+    def _merged(self, settings: Settings, key: str) -> dict[str, t.Any]:
+        found: dict[str, t.Any] = {}
+        for block in settings.blocks(key):
+            found = merge(found, block)
+        return found
 
-    def _memory(self, name: str, value: Scalar | None) -> int:
-        try:
-            return memory_bytes(value.text) if value else 0
-        except ValueError as exc:
-            self.problems.add(value, f"node {name}: memory {quote(t.cast(Scalar, value).text)} is {exc}", "Write it as 512MB or 1Gib")
-            return 0
+    def _credentials(self, given: t.Mapping[str, str], kind: Kind) -> tuple[str, str] | None:
+        """What the topology does not say of them is as the kind has it."""
+        if "username" not in given and "password" not in given:
+            return None
+        return given.get("username", kind.connection.username), given.get("password", kind.connection.password)
 
-    def _cpu(self, name: str, value: Scalar | None) -> float:
-        cpu = float(value.text) if value else 0.0
-        if not 0 <= cpu <= 4096:
-            self.problems.add(value, f"node {name}: cpu {quote(t.cast(Scalar, value).text)} is not a number of CPUs", "Write it as 1.5")
-            return 0.0
-        return cpu
+    def _identity(self, given: t.Mapping[str, str]) -> str:
+        """The absolute path of the key, whether it is there or not: it is for programs on the controller, not for the lab."""
+        path = given.get("identity-file", "")
+        return os.path.normpath(os.path.join(self.magic.folder, os.path.expanduser(path))) if path else ""
+
+    def _apply_mode(self, name: str, value: Scalar | None) -> str:
+        if value is not None and value.text not in APPLY_MODES:
+            remedy = did_you_mean(value.text, APPLY_MODES) or f"It is one of {', '.join(APPLY_MODES)}"
+            self.problems.add(value, f"node {name}: link-apply-mode is {quote(value.text)}", remedy)
+        return value.text if value else ""
+
+
+def merge(base: t.Mapping[str, t.Any], over: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Mappings within mappings are merged key by key, anything else is replaced."""
+    found = dict(base)
+    for key, value in over.items():
+        below = found.get(key)
+        found[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return found
+
+
+def _flag(settings: Settings, key: str) -> bool | None:
+    """What is said of a flag; None where nothing is."""
+    value = settings.scalar(key)
+    return None if value is None else value.text.lower() in _TRUE

@@ -81,7 +81,7 @@ def make_recipe(
     each = [{**values, **interface_values(node.profile, one)} for one in interfaces]
     startup = startup_of(node, values, each, reader)
     binds, files = _placed(node, values, each, reader, startup.binds, startup.files)
-    privileged = node.privileged or (boot.privileged and not lacking.capabilities)
+    privileged = boot.privileged and not lacking.capabilities if node.privileged is None else node.privileged
     return Recipe(
         entrypoint=node.entrypoint if node.entrypoint is not None else _words(boot.entrypoint, values, env),
         cmd=node.cmd if node.cmd is not None or node.entrypoint is not None else _words(boot.cmd, values, env),

@@ -14,23 +14,30 @@ from dataclasses import replace
 from ansible_collections.archetype.lab.plugins.plugin_utils._cards import with_cards
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
-from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Inheritance, Level, Settings, read_level
+from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Inheritance, Level, LevelReader, Settings
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import LinkReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._magic import Magic, lab_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._mgmt_reader import MgmtReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management, Node, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameFault, check_lab, check_node, check_prefix, container_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._netlab import convert_netlab, is_netlab
 from ansible_collections.archetype.lab.plugins.plugin_utils._nodes import NodeReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._noted import notes_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
 
-_FILE_KEYS = ("debug", "mgmt", "name", "prefix", "settings", "topology")
-_FILE_NOT_HONOURED = ("debug", "mgmt", "settings")
-_TOPOLOGY_KEYS = ("defaults", "groups", "kinds", "links", "nodes")
-_MAGIC = "__git"
-"""C(__gitBranch__) and C(__gitHash__): a lab whose name changes with each commit would be another lab each time."""
-IMPORT_ENVIRONMENT = "__IMPORT_ENVS"
-_SEGMENT_KEYS = ("group", "kind", "labels")
+FILE_KEYS = ("debug", "mgmt", "name", "prefix", "settings", "topology")
+NOTED = {
+    "debug": "it is a switch of containerlab itself",
+    "settings": "no certificates are made",
+}
+"""Keys of the file that have no effect, and why."""
+TOPOLOGY_KEYS = ("defaults", "groups", "kinds", "links", "nodes")
+NO_DEVICE = {"external": "external container", "host": "host", "segment": "segment"}
+"""Providers of nodes that the lab makes no container for, and the word for such a node."""
+_WORDS = ("group", "kind", "labels", "position")
+"""Keys that are words for people: a node that is no device may have them."""
 
 
 def load_topology(path: str, environment: t.Mapping[str, str] | None = None, catalog: Catalog | None = None) -> Topology:
@@ -39,8 +46,9 @@ def load_topology(path: str, environment: t.Mapping[str, str] | None = None, cat
     Raises LabFileError with all problems.
     """
     path = os.path.abspath(path)
-    root = load_yaml(path, os.environ if environment is None else environment)
-    return _read_netlab(root, path, catalog) if is_netlab(root) else read_topology(root, path, catalog)
+    environment = os.environ if environment is None else environment
+    root = load_yaml(path, environment)
+    return _read_netlab(root, path, catalog) if is_netlab(root) else read_topology(root, path, catalog, environment)
 
 
 def _read_netlab(root: Value, path: str, catalog: Catalog | None) -> Topology:
@@ -54,18 +62,21 @@ def _read_netlab(root: Value, path: str, catalog: Catalog | None) -> Topology:
     return replace(topology, notes=(*notes, *topology.notes))
 
 
-def read_topology(root: Value, file: str, catalog: Catalog | None = None) -> Topology:
-    """A topology that was parsed already. Relative paths in it are beside the file."""
+def read_topology(root: Value, file: str, catalog: Catalog | None = None, environment: t.Mapping[str, str] | None = None) -> Topology:
+    """A topology that was parsed already. Relative paths in it are beside the file. environment: see load_topology."""
     problems = Problems(file)
-    topology = _TopologyReader(problems, catalog or Catalog()).read(root)
+    topology = _TopologyReader(problems, catalog or Catalog(), os.environ if environment is None else environment).read(root)
     problems.raise_if_any()
     return topology
 
 
 class _TopologyReader(Reader):
-    def __init__(self, problems: Problems, catalog: Catalog) -> None:
+    def __init__(self, problems: Problems, catalog: Catalog, environment: t.Mapping[str, str]) -> None:
         super().__init__(problems)
         self.catalog = catalog
+        self.levels = LevelReader(self, environment)
+        self.missing = Problems(problems.file)
+        self.folder = os.path.dirname(problems.file)
         self.notes: list[str] = []
         self.kinds: dict[str, Kind | None] = {}
         self.settings: dict[str, Settings] = {}
@@ -76,20 +87,31 @@ class _TopologyReader(Reader):
             if not self.problems.found:
                 self.problems.add(root, "the file is empty", "Give it name and topology")
             raise LabFileError(self.problems.found)
-        self.known_keys(file, _FILE_KEYS, "a topology file")
-        self.notes += [f"{key} is not honoured yet" for key in _FILE_NOT_HONOURED if file.get(key) is not None]
+        self.known_keys(file, FILE_KEYS, "a topology file")
+        self.notes += [f"{key} has no effect: {why}" for key, why in NOTED.items() if file.get(key) is not None]
         lab, prefix = self._lab(file), self._prefix(file)
+        mgmt = MgmtReader(self.problems)
+        management = mgmt.read(file.get("mgmt"))
+        self.notes += mgmt.notes
         topology = self.mapping(file.get("topology"), "topology")
         if topology is None:
             if file.get("topology") is None:
                 self.problems.add(file, "topology is missing", "Put nodes and links under it")
             return Topology(lab, {}, {}, self.problems.file)
-        self.known_keys(topology, _TOPOLOGY_KEYS, "topology")
-        nodes = self._nodes(topology, lab, prefix)
+        self.known_keys(topology, TOPOLOGY_KEYS, "topology")
+        nodes = self._nodes(topology, lab, prefix, management)
         links = LinkReader(self.problems, self.kinds, self._networks())
         found = links.read(topology.get("links"))
         self._unlinked_segments(links)
-        return Topology(lab, dict(sorted(nodes.items())), found, self.problems.file, tuple(self.notes + links.notes))
+        return Topology(
+            lab,
+            dict(sorted(nodes.items())),
+            found,
+            self.problems.file,
+            tuple(self.notes + links.notes),
+            management,
+            tuple(sorted(set(self.missing.found))),
+        )
 
     def _networks(self) -> dict[str, str]:
         """Node -> its network-mode, of those that have one: on it depends which interfaces a link may have."""
@@ -101,10 +123,8 @@ class _TopologyReader(Reader):
         if value is None:
             self.problems.add(file, "name is missing", "Give the lab a name")
         name = self.text(value, "name")
-        if name and _MAGIC in name:
-            self.problems.add(value, f"name: {quote(name)} has a variable of containerlab's, which is not supported", "Write the name out")
-            return ""
         try:
+            name = lab_name(name, self.folder) if name else name
             check_lab("x" if name is None else name)
         except NameFault as exc:
             self.problems.add(value, exc.what, exc.remedy)
@@ -118,72 +138,73 @@ class _TopologyReader(Reader):
             self.problems.add(file.get("prefix"), exc.what, exc.remedy)
         return prefix
 
-    def _levels(self, topology: MapValue, key: str, level: str) -> dict[str, Level]:
+    def _above(self, topology: MapValue, key: str, level: str) -> dict[str, Level]:
         levels = self.mapping(topology.get(key), key)
-        return {name: read_level(self, entry.value, f"{level} {word(name)}") for name, entry in levels.entries.items()} if levels else {}
+        return {name: self.levels.read(entry.value, f"{level} {word(name)}") for name, entry in levels.entries.items()} if levels else {}
 
-    def _nodes(self, topology: MapValue, lab: str, prefix: str | None) -> dict[str, Node]:
+    def _nodes(self, topology: MapValue, lab: str, prefix: str | None, management: Management) -> dict[str, Node]:
+        """Kinds first: what a node says of another one depends on what that is."""
         inheritance = Inheritance(
-            defaults=read_level(self, topology.get("defaults"), "defaults"),
-            kinds=self._levels(topology, "kinds", "kind"),
-            groups=self._levels(topology, "groups", "group"),
+            defaults=self.levels.read(topology.get("defaults"), "defaults"),
+            kinds=self._above(topology, "kinds", "kind"),
+            groups=self._above(topology, "groups", "group"),
         )
+        self._not_inherited(inheritance)
         nodes = self.mapping(topology.get("nodes"), "nodes")
         if nodes is None or not nodes.entries:
             if nodes is not None or topology.get("nodes") is None:
                 self.problems.add(nodes or topology, "there are no nodes", "Put them under topology, nodes")
             return {}
-        reader, found = NodeReader(self.problems, os.path.dirname(self.problems.file)), {}
         for name, entry in nodes.entries.items():
-            level = read_level(self, entry.value, f"node {word(name)}")
-            settings = inheritance.settings(level)
-            kind = self._kind(name, entry.key, settings)
-            if kind is None:
-                continue
-            if kind.is_segment:
-                self._segment(name, level)
-                continue
-            found[name] = reader.node(name, entry.key, settings, kind, container_name(lab, name, prefix))
-            self.kinds[name] = with_cards(kind, found[name].components)
-            self._not_honoured(name, settings, kind)
+            level = self.levels.read(entry.value, f"node {word(name)}", node=True)
+            self._kind(name, entry.key, inheritance.settings(level))
+        containers = {name: container_name(lab, name, prefix) for name in nodes.entries}
+        reader = NodeReader(self.problems, self.missing, Magic(lab, self.folder), management, self.kinds, containers)
+        found = {name: node for name, entry in nodes.entries.items() if (node := self._node(reader, name, entry.key)) is not None}
+        self.notes += reader.finish(found)
+        self.notes += notes_of({name: self.settings[name] for name in found})
         self._unused_kinds(inheritance)
         return found
 
-    def _kind(self, name: str, at: Scalar, settings: Settings) -> Kind | None:
-        """The node's kind; a problem and None where it cannot be said. The name is checked on the way."""
+    def _node(self, reader: NodeReader, name: str, at: Scalar) -> Node | None:
+        """A node that is a container, or one that is there already; None where it is something else, or a problem."""
+        kind, settings = self.kinds[name], self.settings[name]
+        if kind is None:
+            return None
+        if kind.provider in NO_DEVICE:
+            keys = sorted(settings.levels[-1].keys.difference(_WORDS))
+            self._note(f"{NO_DEVICE[kind.provider]} {name}", keys)
+            return reader.external(name, at, settings, kind) if kind.provider == "external" else None
+        if settings.scalar("startup-config") and not (kind.startup_config.path or kind.startup_config.medium):
+            self._note(f"node {name}", ["startup-config"])
+        return reader.node(name, at, settings, kind)
+
+    def _kind(self, name: str, at: Scalar, settings: Settings) -> None:
+        """Note the node's kind; a problem and None where it cannot be said. The name is checked on the way."""
         self.kinds[name] = None
         self.settings[name] = settings
         try:
             check_node(name)
         except NameFault as exc:
             self.problems.add(at, exc.what, exc.remedy)
-            return None
+            return
         if settings.kind is None:
             self.problems.add(at, f"node {name} has no kind", "Give it one, or give one to its group or the defaults")
-            return None
-        found, image = self.catalog.find(settings.kind.text), settings.scalar("image")
+            return
+        found = self.catalog.find(settings.kind.text)
         if found is not None:
-            self.kinds[name] = self.catalog.resolve(found, image.text if image else "")
+            kind = self.catalog.resolve(found, settings.text("image"))
+            self.kinds[name] = with_cards(kind, settings.block("components") or ())
         else:
             self.problems.add(settings.kind, f"unknown kind {quote(settings.kind.text)}", self.catalog.remedy(settings.kind.text))
-        return self.kinds[name]
 
-    def _segment(self, name: str, level: Level) -> None:
-        """A bridge is no device: of the settings of a node it has only its kind and words for people."""
-        keys = {*level.scalars, *level.lists, *level.maps, *level.not_honoured}
-        self._note(f"segment {name}", sorted(keys.difference(_SEGMENT_KEYS)))
+    def _not_inherited(self, inheritance: Inheritance) -> None:
+        for where, level in inheritance.named():
+            self._note(where, sorted(level.above), ": only a node itself can have it")
 
-    def _not_honoured(self, name: str, settings: Settings, kind: Kind) -> None:
-        keys = settings.not_honoured
-        if IMPORT_ENVIRONMENT in settings.mapping("env"):
-            keys = [f"env {IMPORT_ENVIRONMENT}", *keys]
-        if settings.scalar("startup-config") and not kind.startup_config.path:
-            keys = sorted([*keys, "startup-config"])
-        self._note(f"node {name}", keys)
-
-    def _note(self, what: str, keys: t.Sequence[str]) -> None:
+    def _note(self, what: str, keys: t.Sequence[str], why: str = "") -> None:
         if keys:
-            self.notes.append(f"{what}: {', '.join(keys)} {'is' if len(keys) == 1 else 'are'} not honoured yet")
+            self.notes.append(f"{what}: {', '.join(keys)} {'has' if len(keys) == 1 else 'have'} no effect{why}")
 
     def _unused_kinds(self, inheritance: Inheritance) -> None:
         """Settings of a kind that does not exist are most often a slip of the pen."""

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Keys of nodes that are read and have no effect: one note each, with the nodes that have it and the reason."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import word
+
+_SHOWN = 6
+_TRUE = frozenset({"true", "yes", "on", "y"})
+
+
+def _is_true(settings: Settings, key: str) -> bool:
+    return settings.text(key).lower() in _TRUE
+
+
+def _other_than(*words: str) -> t.Callable[[Settings, str], bool]:
+    return lambda settings, key: settings.text(key).lower() not in ("", *words)
+
+
+def _issues(settings: Settings, key: str) -> bool:
+    return bool({name: value for block in settings.blocks(key) for name, value in block.items()}.get("issue"))
+
+
+NOTED: dict[str, tuple[t.Callable[[Settings, str], bool], str]] = {
+    "auto-remove": (_is_true, "a node that ends stays, so that its log can be read"),
+    "certificate": (_issues, "no certificates are made"),
+    "image-pull-policy": (_other_than("never"), "images are never pulled"),
+    "position": (_other_than(), "nothing is drawn"),
+    "restart-policy": (_other_than("no"), "a node that ends stays so until the next run, as Docker would start it without its interfaces"),
+    "runtime": (_other_than("docker"), "nodes run with Docker"),
+}
+"""Key -> when it says something else than what is done anyway, and what is done."""
+
+
+def notes_of(nodes: t.Mapping[str, Settings]) -> list[str]:
+    """The notes, by key. nodes: name -> what holds for it."""
+    found: dict[str, list[str]] = {}
+    for name, settings in nodes.items():
+        for key, (says, _why) in NOTED.items():
+            if says(settings, key):
+                found.setdefault(key, []).append(name)
+    return [f"{key} of {_list(found[key])} has no effect: {NOTED[key][1]}" for key in sorted(found)]
+
+
+def _list(names: t.Sequence[str]) -> str:
+    shown = ", ".join(word(name) for name in names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
