@@ -56,7 +56,7 @@ class LinkConverter(Reader):
         if not ends:
             self.notes.append(f"{name}: none of its nodes is in the lab, and it is left out")
             return []
-        common = {"mtu": link.get("mtu")}
+        common = {"mtu": link.get("mtu") or self._mtu(link)}
         special = self._special(link, name, ends, common)
         if special:
             return special
@@ -134,6 +134,20 @@ class LinkConverter(Reader):
             "tc": self._impairment(known.get("tc"), name),
         }
         return [made_map(known, values)]
+
+    def _mtu(self, link: MapValue) -> Value | None:
+        """Where the link has none: what all of its interfaces are set to, as the wire would be checked against."""
+        found: list[Scalar] = []
+        for one in self.items(link.get("interfaces"), "interfaces of a link"):
+            node, index = (one.get(key) if isinstance(one, MapValue) else None for key in ("node", "ifindex"))
+            if not isinstance(node, Scalar) or not isinstance(index, Scalar) or node.text not in self.nodes:
+                continue
+            known = self.nodes[node.text].interfaces.get((self._number(link), index.text))
+            mtu = known.get("mtu") if known else None
+            if not isinstance(mtu, Scalar):
+                return None
+            found.append(mtu)
+        return found[0] if len({mtu.text for mtu in found}) == 1 else None
 
     def _interface(self, known: MapValue, device: Device | None, index: str) -> Value | None:
         clab = known.get("clab")
