@@ -141,6 +141,7 @@ def link_options() -> Spec:
     return {
         "key": {"type": "str", "required": True, "no_log": False},
         "mtu": {"type": "int", "required": True},
+        "probe": {"type": "str", "choices": ["full", "light", "device"], "default": "full"},
         "endpoints": {
             "type": "list",
             "elements": "dict",
@@ -150,6 +151,7 @@ def link_options() -> Spec:
                 "interface": {"type": "str", "required": True},
                 "server": {"type": "str", "required": True},
                 "port": {"type": "str", "required": True},
+                "sandbox": {"type": "str", "default": ""},
             },
         },
     }

@@ -306,12 +306,16 @@ class Tunnel:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One end of a link. port is the device name on the server that has the endpoint."""
+    """One end of a link. port is the device name on the server that has the endpoint.
+
+    sandbox: of an interface that is in a sandbox only (C(macvlan)), the container that has it; else empty.
+    """
 
     node: str
     interface: str
     server: str
     port: str
+    sandbox: str = ""
 
     @property
     def name(self) -> str:
@@ -320,11 +324,16 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Link:
-    """A link with at least one endpoint on this server; endpoints holds all of them, wherever they are."""
+    """A link with at least one endpoint on this server; endpoints holds all of them, wherever they are.
+
+    probe: what certification sends. C(full): every kind of frame from every endpoint to every other. C(light): one kind, from each endpoint
+    to the next, for segments with very many. C(device): nothing, where the lab does not have the other end; its devices are looked at.
+    """
 
     key: str
     mtu: int
     endpoints: tuple[Endpoint, ...]
+    probe: str = "full"
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Link:

@@ -172,7 +172,7 @@ class _Allocator:
             for server, seen in self.seen.items()
         }
         wants: dict[tuple[str, tuple[str, ...]], Want] = {}
-        for link in self.links:
+        for link in (link for link in self.links if link.on_bridge):
             servers = self.servers_of[link.key]
             cross = len(servers) > 1
             low, high = self.settings.cross_tags if cross else self.settings.local_tags
@@ -205,6 +205,9 @@ class _Allocator:
     def _vnis(self, members: t.Mapping[str, tuple[str, ...]]) -> dict[str, int]:
         everywhere = Pool(set())
         pools = {server: Pool(set(seen.claimed_vnis)) for server, seen in self.seen.items()}
+        for link in self.links:
+            if link.far and link.far.type == "vxlan" and link.far.dst_port == ids.DST_PORT:
+                pools[self.servers_of[link.key][0]].taken.add(link.far.vni)
         low, high = ids.VNI_RANGE
         wants = {}
         for key, servers in sorted(members.items()):
@@ -251,8 +254,12 @@ class _Allocator:
     def _ports(self) -> dict[str, str]:
         taken = {server: set(seen.claimed_devices) for server, seen in self.seen.items()}
         names = {}
+        given = {end.name: link.far.interface for link in self.links if link.far and link.far.type == "host" for end in link.endpoints}
         for end, _place in self.endpoints:
             server = self.placement[end.node]
+            if end.name in given:
+                names[end.name] = given[end.name]
+                continue
             live = self.seen[server].ports.get(end.name)
 
             def again(attempt: int, end: EndpointRef = end) -> str:

@@ -14,9 +14,18 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._model import Endpoi
 
 
 def declare_port(
-    end: EndpointRef, link: t.Mapping[str, t.Any], key: str, *, server: str, name: str, mac: str, sandbox: str, group: int
+    end: EndpointRef,
+    link: t.Mapping[str, t.Any],
+    key: str,
+    *,
+    server: str,
+    name: str,
+    mac: str,
+    sandbox: str,
+    group: int,
+    addressed: bool = True,
 ) -> dict[str, t.Any]:
-    """link: as it is in the plan. name: of the device on the server."""
+    """link: as it is in the plan. name: of the device on the server. addressed: whether the lab puts the addresses on the interface."""
     return {
         "name": name,
         "device": "veth",
@@ -26,14 +35,14 @@ def declare_port(
         "sandbox": sandbox,
         "mac": mac,
         "mtu": link["mtu"],
-        "tag": link["tags"][server],
+        "tag": link["tags"].get(server),
         "trunks": [],
         "vlan_mode": "dot1q-tunnel",
         "group": group,
         "enabled": True,
         "parent": "",
         "mode": "",
-        "addresses": [address for address in (end.ipv4, end.ipv6) if address],
+        "addresses": [address for address in (end.ipv4, end.ipv6) if address and addressed],
         "routes": [],
         "impairment": asdict(end.impairment) if end.impairment else None,
     }

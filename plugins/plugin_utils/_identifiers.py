@@ -29,6 +29,8 @@ TUNNEL_PREFIX = "at"
 MANAGEMENT_PREFIX = "am"
 NAME_LENGTH = 15
 VNI_RANGE = (1, 2**24 - 1)
+DST_PORT = 4789
+"""IANA's UDP port for VXLAN (RFC 7348, section 5), which tunnels between servers have."""
 ATTEMPTS = 8
 """How many names or MAC addresses one object may have; a live one that is none of these was not given by us."""
 

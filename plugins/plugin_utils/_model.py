@@ -255,6 +255,11 @@ class TopologyLink:
     vars: t.Mapping[str, t.Any] = field(default_factory=dict)
     labels: t.Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def on_bridge(self) -> bool:
+        """Whether its interfaces lead to the bridge of their server, where a tag tells the link from others."""
+        return self.far is None or self.far.type not in ("host", "macvlan")
+
 
 @dataclass(frozen=True)
 class NodeInterface:

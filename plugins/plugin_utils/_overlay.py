@@ -18,7 +18,7 @@ DEFAULT_PATH_MTU = 1500
 DOT1Q_SIZE = 4
 """What the tag of a link costs inside a shared tunnel."""
 
-_HEADERS = {4: 50, 6: 70}
+VXLAN_SIZE = {4: 50, 6: 70}
 """VXLAN (8), UDP (8), IP (20 or 40) and the inner Ethernet header (14)."""
 
 
@@ -69,7 +69,7 @@ class Overlay:
             if not measured:
                 self.unmeasured.add((one, other))
             address = self._addresses[one]
-            self._known[one, other] = min(measured, default=DEFAULT_PATH_MTU) - _HEADERS[address.version if address else 4]
+            self._known[one, other] = min(measured, default=DEFAULT_PATH_MTU) - VXLAN_SIZE[address.version if address else 4]
         return self._known[one, other]
 
     def _path_mtu(self, server: str, peer: str) -> int | None:

@@ -18,8 +18,19 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._declare_container i
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import HOSTS, Joined, hosts_path, join
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_port import declare_port
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
+from ansible_collections.archetype.lab.plugins.plugin_utils._far_links import (
+    FarChecks,
+    far_json,
+    far_mtu,
+    far_port,
+    far_tunnel,
+    namespace_of,
+    probe_of,
+    proof_of,
+    type_of,
+)
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, natural, sandbox_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import DST_PORT, link_group, natural
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import LINK, MTU, Network, make_network, memory_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
@@ -35,9 +46,6 @@ FORMAT = 1
 """Version of the plan; raised when an older reader would misread it."""
 
 BRIDGE: Json = {"name": "arch-ovs", "datapath_type": "auto", "fail_mode": "standalone", "forward_bpdu": True, "vlan_limit": 1}
-DST_PORT = 4789
-"""IANA's UDP port for VXLAN (RFC 7348, section 5)."""
-
 _T = t.TypeVar("_T")
 
 
@@ -77,6 +85,8 @@ class _Planner:
         if placed:
             self.problems += check_servers(self.topology, self.placement, self.observed)
             self._join()
+            addresses = {server: self.overlay.address(server) for server in self.servers}
+            self.problems += FarChecks(self.topology, self.joined.homes, self.observed).problems(addresses)
         self._gather()
         if placed:
             self.allocation = self._try(self._allocate, None)
@@ -172,7 +182,9 @@ class _Planner:
             pairs = ", ".join(f"{one} and {other}" for one, other in sorted(self.overlay.unmeasured))
             self.notes.append(f"the path MTU was not measured between {pairs}; {DEFAULT_PATH_MTU} is assumed")
 
-    def _mtu(self, link: TopologyLink) -> int:
+    def _mtu(self, link: TopologyLink) -> int | None:
+        if link.far:
+            return far_mtu(link, self.lab_file.link_mtu)
         asked = link.mtu or (MTU if link.key == LINK else self.lab_file.link_mtu)
         carrier = self.allocation.carriers.get(link.key)
         if carrier is None:
@@ -247,6 +259,11 @@ class _Planner:
     def _link(self, link: TopologyLink) -> dict[str, t.Any]:
         carrier = self.allocation.carriers.get(link.key)
         return {
+            "type": type_of(link),
+            "far": far_json(link.far),
+            "proof": proof_of(link),
+            "probe": probe_of(link),
+            "servers": sorted({self.joined.homes[end.node] for end in link.endpoints}),
             "segment": link.segment,
             "scope": "cross" if carrier else "local",
             "mtu": self.mtus[link.key],
@@ -286,32 +303,48 @@ class _Planner:
             for server in self.servers
         }
         for name, server in self.placement.items():
-            slices[server]["containers"].append(containers[name])
-            slices[server]["ports"] += [self._port(end, link.key, links) for end, link in self.interfaces[name]]
+            if self.nodes[name].profile.provider != "external":
+                slices[server]["containers"].append(containers[name])
+            slices[server]["ports"] += [self._port(end, link, links, containers) for end, link in self.interfaces[name]]
         for end in self.gateways:
-            slices[self.joined.homes[end.node]]["ports"].append(self._port(end, LINK, links))
+            slices[self.joined.homes[end.node]]["ports"].append(self._port(end, self.topology.links[LINK], links, containers))
         for key, link in links.items():
-            ends = [{field: end[field] for field in ("node", "interface", "server", "port")} for end in link["endpoints"]]
-            for server in link["tags"]:
-                slices[server]["links"].append({"key": key, "mtu": link["mtu"], "endpoints": ends})
+            ends = [self._probed(end, link, containers) for end in link["endpoints"]]
+            for server in link["servers"]:
+                slices[server]["links"].append({"key": key, "mtu": link["mtu"] or 0, "probe": link["probe"], "endpoints": ends})
+            if link["type"] == "vxlan":
+                (server,) = link["servers"]
+                local = self.overlay.address(server)
+                slices[server]["tunnels"].append(far_tunnel(self.lab, self.topology.links[key], link, local=local, group=self.group))
         for tunnel_key in sorted(self.allocation.members):
             for server in self.allocation.members[tunnel_key]:
                 slices[server]["tunnels"].append(self._tunnel(tunnel_key, server, links))
         return slices
 
-    def _port(self, end: EndpointRef, key: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
+    @staticmethod
+    def _probed(end: Json, link: Json, containers: t.Mapping[str, Json]) -> dict[str, t.Any]:
+        """An endpoint as certification needs it: a device that is in the sandbox only must be looked for there."""
+        inside = containers[end["node"]]["sandbox"] if link["type"] == "macvlan" else ""
+        return {**{field: end[field] for field in ("node", "interface", "server", "port")}, "sandbox": inside}
+
+    def _port(
+        self, end: EndpointRef, link: TopologyLink, links: t.Mapping[str, Json], containers: t.Mapping[str, Json]
+    ) -> dict[str, t.Any]:
         """A server's own end of the management network is in no sandbox."""
+        node = self.nodes.get(end.node)
         declared = declare_port(
             end,
-            links[key],
-            key,
+            links[link.key],
+            link.key,
             server=self.joined.homes[end.node],
             name=self.allocation.ports[end.name],
             mac=self.allocation.macs[end.name],
-            sandbox=sandbox_name(self.nodes[end.node].container) if end.node in self.nodes else "",
+            sandbox=namespace_of(node, containers[end.node]) if node else "",
             group=self.group,
+            addressed=node is None or self.joined.is_management(end) or node.profile.addresses,
         )
-        return {**declared, "routes": [*declared["routes"], *self.joined.routes(end)]}
+        special = far_port(link) if link.far else {}
+        return {**declared, **special, "routes": [*declared["routes"], *self.joined.routes(end)]}
 
     def _tunnel(self, key: str, server: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
         own = key in links

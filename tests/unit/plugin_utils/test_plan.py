@@ -71,7 +71,11 @@ def test_shape_of_the_plan():
     assert set(plan["nodes"]["a"]["interfaces"][0]) == {"name", "vendor_name", "link", "port", "mac", "mtu"}
     assert plan["nodes"]["a"]["shell"] == "docker exec -it clab-x-a sh"
     cross = plan["links"][CROSS.key]
-    assert set(cross) == {"segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints"}
+    assert set(cross) == {
+        "type", "far", "proof", "probe", "servers", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints",
+    }  # fmt: skip
+    assert (cross["type"], cross["far"], cross["proof"], cross["probe"]) == ("veth", None, "frames", "full")
+    assert cross["servers"] == ["srv1", "srv2"]
     assert cross["scope"] == "cross"
     assert set(cross["tags"]) == set(cross["tunnels"]) == {"srv1", "srv2"}
     assert set(cross["endpoints"][0]) == {"node", "interface", "server", "port", "mac"}
