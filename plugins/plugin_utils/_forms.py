@@ -84,10 +84,14 @@ def examples(names: Interfaces) -> tuple[str, ...]:
 
 
 def _example(form: InterfaceForm) -> str:
-    lowest = 0 if form.slots else 1
-    values = dict.fromkeys(_PLACEHOLDER.findall(form.name), lowest)
-    ports = (form.name.format(**{**values, PORT: port}) for port in range(max(form.offset, 0), max(form.offset, 0) + 10))
-    return next((text for text in ports if form.pattern.fullmatch(text)), form.name)
+    """The lowest name that fits: slots begin with 0 where ports are counted through them, else with 1, and some kinds leave one out."""
+    places, first = _PLACEHOLDER.findall(form.name), max(form.offset, 0)
+    found = (
+        form.name.format(**{**dict.fromkeys(places, lowest), PORT: port})
+        for lowest in ((0, 1) if form.slots else (1,))
+        for port in range(first, first + 10)
+    )
+    return next((text for text in found if form.pattern.fullmatch(text)), form.name)
 
 
 @functools.cache
