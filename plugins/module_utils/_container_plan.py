@@ -139,9 +139,9 @@ class _NodePlanner:
         node, reason = self._node(sandbox, differences)
         if self.want.owns_sandbox and sandbox == "keep" and node in ("create", "recreate") and self._namespace_used():
             sandbox, sandbox_reason = "restart", "a new node gets a new network namespace"
-        deliver, discard = self._file_work()
         commands = self._commands(sandbox, node)
         node, reason = self._over(sandbox, node, reason, commands)
+        deliver, discard = self._file_work(node)
         opens = self.state == "started" and node == "keep" and self._opens()
         own: SandboxStep = sandbox if self.want.owns_sandbox else "keep"
         found = NodePlan(self.want, own, node, self.state == "started", deliver, discard, commands, opens)
@@ -280,10 +280,15 @@ class _NodePlanner:
 
     # files and commands
 
-    def _file_work(self) -> tuple[tuple[File, ...], tuple[str, ...]]:
-        """Files to write, and files that are declared no more. What the node itself changed on the disk is left alone."""
+    def _file_work(self, node: NodeStep) -> tuple[tuple[File, ...], tuple[str, ...]]:
+        """Files to write, and files that are declared no more.
+
+        What the node itself changed on the disk is left alone, unless it is always to start with the file as it is declared.
+        """
         have = _files.delivered(self.node.labels) if self.node else {}
-        due = tuple(one for one in self.want.files if have.get(one.path) != _files.digest_of(one) or one.path in self.have.missing_files)
+        starts = self.state == "started" and node not in ("keep", "stop")
+        changed = {one.path for one in self.want.files if have.get(one.path) != _files.digest_of(one)} | self.have.missing_files
+        due = tuple(one for one in self.want.files if one.path in changed or (starts and one.enforce))
         declared = {one.path for one in self.want.files}
         return due, tuple(path for path in sorted(have) if path not in declared)
 

@@ -550,6 +550,21 @@ def test_a_file_that_the_node_changed_is_left_alone_until_its_declaration_change
     assert path.read_text() == "hostname r2"
 
 
+def test_a_file_that_is_enforced_is_written_anew_whenever_the_node_is_started_and_not_before(docker: FakeDocker, state_dir: Path) -> None:
+    path = state_dir / "demo/files/r1/etc/frr.conf"
+    enforced = dataclasses.replace(file(state_dir), enforce=True)
+    run(docker, node(files=(enforced,)))
+    path.write_text("written by the node")
+    assert lines(run(docker, node(files=(enforced,)))) == []
+    assert path.read_text() == "written by the node"
+    docker.stop("demo-r1", timeout=1)
+    predicted = lines(run(docker, node(files=(enforced,)), check_mode=True))
+    found = run(docker, node(files=(enforced,)))
+    assert lines(found) == predicted
+    assert f"~ file {path} (r1)" in predicted
+    assert path.read_text() == "hostname r1"
+
+
 def test_files_that_are_declared_no_more_go_and_missing_ones_come_back(docker: FakeDocker, state_dir: Path) -> None:
     one, two = file(state_dir), file(state_dir, "b")
     run(docker, node(files=(one, two)))
