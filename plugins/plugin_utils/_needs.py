@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._foreign import foreign_of, is_foreign
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile, Node
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import optional_devices
 
 
@@ -20,11 +21,20 @@ def needs_of(lab_file: LabFile) -> dict[str, t.Any]:
     nodes = lab_file.topology.nodes.values()
     return {
         "lab": lab_file.topology.name,
-        "images": sorted({node.image for node in nodes}),
+        "images": sorted({node.image for node in nodes if not is_foreign(node)}),
         "binds": sorted(
-            {bind.source for node in nodes for bind in node.binds if not bind.local}
+            {bind.source for node in nodes for bind in node.binds if not bind.local and not bind.made}
             | {device for node in nodes for device in optional_devices(node.profile)}
         ),
         "management": lab_file.topology.management.enabled,
-        "containers": sorted(name for node in nodes for name in (node.container, sandbox_name(node.container))),
+        "containers": sorted({name for node in nodes for name in _containers(node)}),
     }
+
+
+def _containers(node: Node) -> t.Iterator[str]:
+    """Those that are made for a node, whose names must be free; and the one that must be there, as the node has its network."""
+    if not is_foreign(node):
+        yield node.container
+        yield sandbox_name(node.container)
+    if foreign_of(node):
+        yield foreign_of(node)

@@ -38,12 +38,14 @@ def place(
     locked: t.Mapping[str, str],
     live: t.Mapping[str, str] | None = None,
     *,
+    bound: t.Mapping[str, str] | None = None,
     file: str = "",
 ) -> dict[str, str]:
     """Node -> server, sorted by node. Neither the order of the servers nor that of the file matters.
 
     locked and live: a server that is not there any more is passed over. Raises LabFileError for a pin to such a server.
-    Deciding by capacity belongs into C(_Default).
+    bound: nodes that can run on one server only, because of what is there; a pin to another one is for others to complain about.
+    Nodes that must be beside each other are placed as one. Deciding by capacity belongs into C(_Default).
     """
     there = sorted(set(servers))
     file = file or topology.file
@@ -54,14 +56,51 @@ def place(
         for node, server in pins.items()
         if node in topology.nodes and server not in there
     ]
+    groups = groups_of(topology)
+    problems += _torn(groups, pins, topology, file)
     if problems:
         raise LabFileError(problems)
-    fixed: dict[str, str] = {}
-    for source in (live or {}, locked, pins):
-        fixed.update({node: server for node, server in source.items() if node in topology.nodes and server in there})
     if len(there) == 1:
         return dict.fromkeys(sorted(topology.nodes), there[0])
-    return dict(sorted(_Default(topology, there, fixed).place().items()))
+    fixed: dict[str, str] = {}
+    for source in (live or {}, locked, bound or {}, pins):
+        known = {node: source[node] for node in sorted(source, reverse=True) if node in topology.nodes and source[node] in there}
+        fixed.update({groups[node]: server for node, server in known.items()})
+    placed = _Default(topology, groups, there, fixed).place()
+    return {node: placed[groups[node]] for node in sorted(topology.nodes)}
+
+
+def groups_of(topology: Topology) -> dict[str, str]:
+    """Node -> the first, by name, of the nodes that must be on one server with it; itself where it is alone."""
+    first = {name: name for name in topology.nodes}
+
+    def find(name: str) -> str:
+        while first[name] != name:
+            first[name] = first[first[name]]
+            name = first[name]
+        return name
+
+    for name in sorted(topology.nodes):
+        for other in topology.nodes[name].beside:
+            if other in first:
+                one, two = sorted((find(name), find(other)))
+                first[two] = one
+    return {name: find(name) for name in first}
+
+
+def _torn(groups: t.Mapping[str, str], pins: t.Mapping[str, str], topology: Topology, file: str) -> list[Problem]:
+    """Pins of nodes that must be beside each other to different servers."""
+    first: dict[str, str] = {}
+    problems = []
+    for node in sorted(pins):
+        if node in topology.nodes:
+            other = first.setdefault(groups[node], node)
+            if pins[other] != pins[node]:
+                what = (
+                    f"nodes {other} and {node} are pinned to servers {pins[other]} and {pins[node]}, but one has the network of the other"
+                )
+                problems.append(Problem(file, 0, 0, what, "Pin them to one server"))
+    return problems
 
 
 class _Default:
@@ -70,13 +109,14 @@ class _Default:
     One server after the other is filled to its share, always with the node that has the most links to those already there.
     """
 
-    def __init__(self, topology: Topology, servers: t.Sequence[str], fixed: t.Mapping[str, str]) -> None:
-        self.topology = topology
+    def __init__(self, topology: Topology, groups: t.Mapping[str, str], servers: t.Sequence[str], fixed: t.Mapping[str, str]) -> None:
+        """groups: see groups_of; a group is a node here, called like its first."""
+        nodes = sorted(set(groups.values()))
         self.servers = servers
         self.placement = dict(fixed)
-        self.left = {node for node in topology.nodes if node not in fixed}
-        self.links: dict[str, list[str]] = {node: [] for node in topology.nodes}
-        self.ends = {key: sorted({end.node for end in link.endpoints}) for key, link in topology.links.items()}
+        self.left = {node for node in nodes if node not in fixed}
+        self.links: dict[str, list[str]] = {node: [] for node in nodes}
+        self.ends = {key: sorted({groups[end.node] for end in link.endpoints}) for key, link in topology.links.items()}
         for key in sorted(self.ends):
             for node in self.ends[key]:
                 self.links[node].append(key)

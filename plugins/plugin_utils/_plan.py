@@ -30,6 +30,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._far_links import (
     type_of,
 )
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._foreign import bound_nodes
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import DST_PORT, link_group, natural
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import LINK, MTU, Network, make_network, memory_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
@@ -130,7 +131,9 @@ class _Planner:
 
     def _place(self) -> dict[str, str]:
         live = live_placement(self.lab, self.observed)
-        return place(self.topology, self.servers, self.lab_file.pins, self.lock.placement, live, file=self.lab_file.path)
+        bound, problems = bound_nodes(self.topology, self.lab_file.pins, self.observed)
+        self.problems += problems
+        return place(self.topology, self.servers, self.lab_file.pins, self.lock.placement, live, bound=bound, file=self.lab_file.path)
 
     def _join(self) -> None:
         """Make the management network part of the topology. Placement knows nothing of it: it must not pull nodes together."""

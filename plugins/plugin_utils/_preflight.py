@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import Joined
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
+from ansible_collections.archetype.lab.plugins.plugin_utils._foreign import is_foreign
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Place, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import ServerFacts
@@ -72,6 +73,8 @@ def check_names(topology: Topology) -> list[Problem]:
     holder: dict[str, str] = {}
     for name in sorted(topology.nodes):
         node = topology.nodes[name]
+        if is_foreign(node):
+            continue
         for container, whose in ((node.container, f"node {name}"), (sandbox_name(node.container), f"the sandbox of node {name}")):
             if container in holder:
                 problems.append(
@@ -86,7 +89,7 @@ def check_servers(topology: Topology, placement: t.Mapping[str, str], observed: 
     problems: list[Problem] = []
     for name in sorted(topology.nodes):
         node, server = topology.nodes[name], placement[name]
-        if server in observed:
+        if server in observed and not is_foreign(node):
             problems += _check_node(node, server, observed[server])
     return problems
 
@@ -135,7 +138,7 @@ def _check_node(node: Node, server: str, observed: Json) -> t.Iterator[Problem]:
         yield _at(node, f"server {server} has no image {node.image}, which node {node.name} needs", remedy)
     binds = observed.get("binds") or {}
     for bind in node.binds:
-        if not bind.local and binds.get(bind.source) is False:
+        if not bind.local and not bind.made and binds.get(bind.source) is False:
             remedy = "Create it there, or use a path relative to the topology, which is brought to the server"
             yield _at(node, f"server {server} has no {bind.source}, which node {node.name} binds to {bind.target}", remedy)
     claims = (observed.get("claims") or {}).get("containers") or {}
