@@ -16,7 +16,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Cata
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import MAX_MTU, MIN_MTU
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile, Topology
-from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, plain_data, quote, word
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, plain_data, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology, read_topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
 
@@ -134,7 +134,7 @@ class _LabFileReader(Reader):
         used = {node.image for node in topology.nodes.values()} | {name for name, image in images.items() if image}
         for name in value.entries if isinstance(value, MapValue) and topology is not _EMPTY else ():
             if name not in used:
-                self.notes.append(f"image_settings: no node has the image {quote(name)}. {did_you_mean(name, used)}".strip())
+                self.notes.append(f"image_settings: no node has the image {quote(name)}. {self.near(name, used)}".strip())
 
     def _topology(self, file: MapValue) -> Topology:
         """The topology, or an empty one after problems, so that the rest of the lab file is checked as well."""
@@ -204,10 +204,10 @@ class _LabFileReader(Reader):
                 if node in segments:
                     self.problems.add(server, f"{word(node)} is a segment, which runs on no server", "Take the line out")
                 else:
-                    remedy = did_you_mean(node, topology.nodes) or "Correct its name, or take the line out"
+                    remedy = self.near(node, topology.nodes) or "Correct its name, or take the line out"
                     self.problems.add(server, f"unknown node {quote(node)} in placement", remedy)
             elif not isinstance(servers, str) and server.text not in servers:
-                remedy = did_you_mean(server.text, servers) or f"Servers are: {', '.join(servers)}"
+                remedy = self.near(server.text, servers) or f"Servers are: {', '.join(servers)}"
                 self.problems.add(server, f"node {word(node)} is pinned to the unknown server {quote(server.text)}", remedy)
         return {node: server.text for node, server in pins.items()}
 
@@ -218,7 +218,7 @@ class _LabFileReader(Reader):
             if not image.text:
                 self.problems.add(image, f"images: {quote(name)} has no replacement", "Name one, or take the line out")
             if topology is not _EMPTY and name not in used:
-                self.notes.append(f"images: no node has the image {quote(name)}. {did_you_mean(name, used)}".strip())
+                self.notes.append(f"images: no node has the image {quote(name)}. {self.near(name, used)}".strip())
         nodes = {name: replace(node, image=images.get(node.image, node.image)) for name, node in topology.nodes.items()}
         return topology if topology is _EMPTY else replace(topology, nodes=nodes)
 

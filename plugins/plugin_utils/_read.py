@@ -20,6 +20,8 @@ _FALSE = frozenset({"false", "no", "off", "n"})
 _SHOWN = 60
 _LONGEST = 40
 """Longest name for which a near one is looked for."""
+_MOST_GUESSES = 50
+"""Most mistakes of one reader for which a near name is looked for."""
 _MOST_LOOKS = 60
 """Most names that one name is compared with letter by letter."""
 
@@ -110,6 +112,12 @@ class Reader:
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
+        self._guesses = 0
+
+    def near(self, name: str, known: t.Iterable[str]) -> str:
+        """What did_you_mean says, of the first mistakes: a look through all names of a large lab takes time."""
+        self._guesses += 1
+        return did_you_mean(name, known) if self._guesses <= _MOST_GUESSES else ""
 
     def wrong(self, value: Value | None, what: str, wanted: str) -> None:
         self.problems.add(value, f"{what} must be {wanted}, not {describe(value)}", "")

@@ -24,7 +24,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameF
 from ansible_collections.archetype.lab.plugins.plugin_utils._netlab import convert_netlab, is_netlab
 from ansible_collections.archetype.lab.plugins.plugin_utils._nodes import NodeReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._noted import notes_of
-from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, did_you_mean, quote, word
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
 
 FILE_KEYS = ("debug", "mgmt", "name", "prefix", "settings", "topology")
@@ -211,7 +211,7 @@ class _TopologyReader(Reader):
         used = {settings.kind.text for settings in self.settings.values() if settings.kind}
         for name in inheritance.kinds:
             if name not in used and self.catalog.find(name) is None:
-                remedy = did_you_mean(name, used)
+                remedy = self.near(name, used)
                 self.notes.append(f"kinds: {quote(name)} is not a known kind, and no node uses it. {remedy}".strip())
 
     def _unlinked_segments(self, links: LinkReader) -> None:

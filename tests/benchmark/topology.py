@@ -44,7 +44,7 @@ KINDS = {
 """Kind -> four interfaces, under names of all sorts."""
 SMALL, LARGE = 1_000, 10_000
 MOST = {SMALL: 2.0, LARGE: 20.0}
-MOST_GROWTH = 1.5
+MOST_GROWTH = 2.0
 """How much longer a node of the large lab may take than one of the small lab."""
 NETLAB_NODES = 400
 DEVICES = ("frr", "linux", "eos", "srlinux", "iosxr", "iol")
