@@ -59,7 +59,7 @@ def _forms(mda: _Mda) -> list[InterfaceForm]:
 def _mdas(components: t.Sequence[Component]) -> t.Iterator[_Mda]:
     """All MDAs, in the order in which their ports are counted."""
     cards = [one for one in components if _slot(one) not in _CONTROL]
-    slots = {int(_slot(one)): one for one in cards if _slot(one).isdecimal()} if cards else {1: components[0]}
+    slots = {int(_slot(one)): one for one in cards if _is_number(_slot(one))} if cards else {1: components[0]}
     base = 0
     for slot in sorted(slots):
         card, within = slots[slot], base
@@ -91,7 +91,11 @@ def _slot(component: Component) -> str:
 
 def _number(of: Component, key: str = "slot") -> int:
     text = str(of.get(key) or "").strip()
-    return int(text) if text.isdecimal() and len(text) < 6 else 0
+    return int(text) if _is_number(text) else 0
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 6
 
 
 def _count(mda: Component) -> int:
