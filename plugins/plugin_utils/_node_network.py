@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management, Node, PublishedPort
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management, Node, PublishedPort, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._published import PortFault, Publisher, Wish, parse_port
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Problems, Scalar
@@ -102,19 +102,18 @@ class NetworkReader:
 
     def shared(self, nodes: dict[str, Node]) -> None:
         """Say of each node that has another's network or processes which container it is, and beside which nodes it must be."""
-        for name in list(nodes):
+        for name in [name for name, node in nodes.items() if node.network_mode or node.pid_mode.startswith(OF_CONTAINER)]:
             node = nodes[name]
-            beside = set()
+            beside = {node.network_mode.removeprefix(OF_NODE)} if node.network_mode.startswith(OF_NODE) else set()
             if node.pid_mode.startswith(OF_CONTAINER):
-                beside.add(self._nodes_by_container.get(node.pid_mode.removeprefix(OF_CONTAINER), name))
-            if node.network_mode.startswith(OF_NODE):
-                beside.add(node.network_mode.removeprefix(OF_NODE))
+                beside.add(self._nodes_by_container.get(node.pid_mode.removeprefix(OF_CONTAINER), ""))
             mode = self._last(nodes, name)
             if mode.startswith(OF_NODE):
                 shares = nodes[mode.removeprefix(OF_NODE)].container
             else:
                 shares = mode.removeprefix(OF_CONTAINER) if mode.startswith(OF_CONTAINER) else ""
-            nodes[name] = replace(node, network_mode=mode, shares=shares, beside=tuple(sorted((beside - {name}) & set(nodes))))
+            others = tuple(sorted(other for other in beside if other in nodes and other != name))
+            nodes[name] = replace(node, network_mode=mode, shares=shares, beside=others)
 
     def _last(self, nodes: t.Mapping[str, Node], name: str) -> str:
         """The network mode where nodes that have the network of others are followed to the one that has its own."""
@@ -238,3 +237,25 @@ def _server_port(wish: Wish) -> str:
     ports = wish.server_ports
     number = str(ports[0]) if len(ports) == 1 else f"each of {ports[0]}-{ports[-1]}"
     return f"{wish.protocol} port {number}" + (f" of {wish.address}" if wish.address else "")
+
+
+def check_ends(problems: Problems, nodes: t.Mapping[str, Node], links: t.Iterable[TopologyLink]) -> None:
+    """Interfaces of nodes that have no network of their own: none in a server's, and each name once in one that nodes share."""
+    sharing = {name: node.shares or node.container for name, node in nodes.items() if node.network_mode}
+    spaces = set(sharing.values())
+    used: dict[tuple[str, str], tuple[str, int]] = {}
+    for link in links if sharing else ():
+        at = Scalar("", link.place.line, link.place.column)
+        for end in link.endpoints:
+            node = nodes.get(end.node)
+            if node is None:
+                continue
+            if node.network_mode == "host":
+                what = f"node {end.node} has the network of its server, in which the lab makes no interface {word(end.interface)} for it"
+                problems.add(at, what, f"Write this end of the link as host:{end.interface}")
+                continue
+            space = sharing.get(end.node, node.container)
+            holder = used.setdefault((space, end.interface), (end.node, at.line)) if space in spaces else (end.node, 0)
+            if holder[0] != end.node:
+                what = f"nodes {holder[0]} (line {holder[1]}) and {end.node} share a network, which can have one {word(end.interface)} only"
+                problems.add(at, what, "Use another interface in one of the links")

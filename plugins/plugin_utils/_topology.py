@@ -22,6 +22,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._mgmt_reader import 
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management, Node, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameFault, check_lab, check_node, check_prefix, container_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._netlab import convert_netlab, is_netlab
+from ansible_collections.archetype.lab.plugins.plugin_utils._node_network import check_ends
 from ansible_collections.archetype.lab.plugins.plugin_utils._nodes import NodeReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._noted import notes_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, quote, word
@@ -102,6 +103,7 @@ class _TopologyReader(Reader):
         nodes = self._nodes(topology, lab, prefix, management)
         links = LinkReader(self.problems, self.kinds, self._networks())
         found = links.read(topology.get("links"))
+        check_ends(self.problems, nodes, found.values())
         self._unlinked_segments(links)
         return Topology(
             lab,
