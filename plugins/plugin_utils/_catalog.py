@@ -36,7 +36,7 @@ class Catalog:
     """folders: with kind files of the user; a kind there replaces one of the collection as a whole.
 
     kind_settings: name or alias -> part of a kind file. image_settings: image reference -> part of a kind file. images: reference that the
-    topology names -> the one that is used instead; settings of either hold. Raises LabFileError with all that is wrong with the folders.
+    topology names -> the one that is used instead; settings of either hold.
     """
 
     def __init__(
@@ -48,9 +48,8 @@ class Catalog:
     ) -> None:
         self._own: dict[str, Kind] = {}
         self._sources: dict[str, MapValue] = {}
-        problems = [problem for folder in folders for problem in self._read_folder(Path(folder))]
-        if problems:
-            raise LabFileError(problems)
+        self.problems = [problem for folder in folders for problem in self._read_folder(Path(folder))]
+        """All that is wrong with the folders. What could be read of them is there all the same, so that the rest can be checked."""
         self._images = images or {}
         self._image_settings = image_settings
         self._kind_settings: dict[str, list[MapValue]] = {}
@@ -94,7 +93,7 @@ class Catalog:
         return self._merged(kind, [*parts, *over])
 
     def _merged(self, kind: Kind, parts: t.Sequence[MapValue]) -> Kind:
-        if not parts:
+        if not parts or (kind.name in self._own and kind.name not in self._sources):
             return kind
         source = self._sources[kind.name] if kind.name in self._sources else kind_source(kind_files()[kind.name])
         for part in parts:
@@ -122,7 +121,7 @@ class Catalog:
                 if name in self._own:
                     problems.add(root, f"kind {quote(name)} is in another file of kinds_path already", "Give it another name")
                 self._own[name] = kind
-            if isinstance(root, MapValue):
+            if isinstance(root, MapValue) and not problems.found:
                 self._sources[kind.name] = root
         return [one for problems in found for one in problems.found]
 

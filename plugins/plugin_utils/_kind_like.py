@@ -21,17 +21,17 @@ _OWN = ("aliases", "description", "name")
 """What a kind does not take from the one that it is like."""
 
 
-def merge(base: MapValue, over: MapValue) -> MapValue:
-    """Mappings key by key, anything else replaced; but what the base opted out of, stays so."""
+def merge(base: MapValue, over: MapValue, *, opt_outs: t.Collection[str] = _OPT_OUTS) -> MapValue:
+    """Mappings key by key, anything else replaced; but what the base opted out of, of these sections, stays so."""
     merged = MapValue(base.line, base.column)
     merged.entries.update(base.entries)
     for name, entry in over.entries.items():
         old = merged.entries.get(name)
-        if old is not None and name in _OPT_OUTS and isinstance(old.value, Scalar) and old.value.text == NONE:
+        if old is not None and name in opt_outs and isinstance(old.value, Scalar) and old.value.text == NONE:
             continue
         value = entry.value
         if old is not None and isinstance(old.value, MapValue) and isinstance(value, MapValue):
-            value = merge(old.value, value)
+            value = merge(old.value, value, opt_outs=())
         merged.entries[name] = Entry(entry.key, value)
     return merged
 
@@ -50,4 +50,4 @@ def unfold(problems: Problems, root: Value, known: t.Iterable[str], source: t.Ca
         return own
     base = MapValue(root.line, root.column)
     base.entries.update((key, entry) for key, entry in source(name).entries.items() if key not in _OWN)
-    return merge(base, own)
+    return merge(base, own, opt_outs=())  # a kind speaks for itself, and not over the one that it is like

@@ -96,14 +96,11 @@ class _LabFileReader(Reader):
             self.problems.add(file.get("plugin") or file, what, f"Write plugin: {PLUGIN}")
 
     def _catalog(self, file: MapValue, images: t.Mapping[str, str]) -> Catalog:
-        """The kinds of this lab; the collection's own after problems, so that the rest is checked as well."""
+        """The kinds of this lab."""
         folders = [folder for item in self.scalars(file.get("kinds_path"), "kinds_path") if (folder := self._folder(item))]
         by_kind, by_image = self._parts(file, "kind_settings"), self._parts(file, "image_settings")
-        try:
-            catalog = Catalog(folders, by_kind, by_image, images)
-        except LabFileError as exc:
-            self.problems.found += exc.problems
-            catalog = Catalog((), by_kind, by_image, images)
+        catalog = Catalog(folders, by_kind, by_image, images)
+        self.problems.found += catalog.problems
         for name in by_kind:
             if catalog.find(name) is None:
                 at = t.cast(MapValue, file.get("kind_settings")).entries[name].key

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
+from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._forms import FormFault, examples, parse, write
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import find_kind, unknown_kind_remedy
@@ -52,6 +53,8 @@ def kind_named(name: str, folders: t.Sequence[str] | str | None = None) -> Kind:
     if not folders:
         return _kind(name)
     catalog = Catalog([folders] if isinstance(folders, str) else folders)
+    if catalog.problems:
+        raise LabFileError(catalog.problems)
     found = catalog.find(name)
     if found is None:
         raise NameFault(f"unknown kind {quote(name)}", catalog.remedy(name))
