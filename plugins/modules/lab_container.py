@@ -11,15 +11,17 @@ short_description: Run container nodes, each in the network namespace of a sandb
 version_added: 0.1.0
 author: archetype.lab contributors (@archetype-lab)
 description:
-  - Makes container nodes. Each is two containers. The sandbox holds the network namespace with the node's hostname, its interfaces
-    and the C(net.) sysctls; the node joins it. So the interfaces exist before the node's first process runs, and they survive
-    C(docker restart).
+  - Makes container nodes. Each is two containers, unless it has the network of another. The sandbox holds the network namespace with the
+    node's hostname, its interfaces and the C(net.) sysctls; the node joins it. So the interfaces exist before the node's first process
+    runs, and they survive C(docker restart).
   - A node is made anew only when something that Docker cannot change differs from what it really has; the diff says which fields.
   - A node that is made anew after another one ran in its sandbox gets a new network namespace, so that its interfaces have to be
     made again. What runs elsewhere on the same links is not touched.
   - Commands (O(containers[].exec)) run once per boot of a node's network, which is a new container, or a new process of its sandbox.
     A command that fails is an error of its node, and the next run continues with it. A command that is added to the list runs in the
     next run; one that is taken from it is not undone.
+  - Nodes are started wave by wave (O(containers[].wave)). A wave begins when all nodes of the earlier ones run, their commands have run,
+    and those that have a O(containers[].hold) are as that says. Where one of them fails, the later waves are errors, and are not started.
   - A container that has a wanted name and does not carry the mark of this lab is an error, and is not touched.
 extends_documentation_fragment:
   - archetype.lab.attributes
@@ -147,6 +149,145 @@ options:
         type: list
         elements: str
         default: []
+      network:
+        description:
+          - Whose network the node has. Empty is its own, in O(containers[].sandbox), which it owns.
+          - V(host) is the server's; there is no sandbox then, and no hostname.
+          - V(node) is that of another node of the lab on this server; O(containers[].sandbox) names that node's sandbox. The node is
+            started after the other one, and restarted or made anew with the sandbox.
+          - V(container) is that of the container named by O(containers[].sandbox), which is not the lab's. It must run, and is never
+            touched.
+          - Interfaces, DNS and the C(net.) sysctls belong to whoever owns the network.
+        type: str
+        choices: ["", host, node, container]
+        default: ""
+      wave:
+        description: The node is started after those of all lower waves.
+        type: int
+        default: 0
+      hold:
+        description:
+          - What the waves after this node's wait for. Empty is that it runs and its commands have run.
+          - V(healthy) is that Docker calls it healthy, which takes a health check of the node or of its image. A node that is unhealthy, or
+            ends, is an error, with what its check said last.
+          - V(exit) is that its process has ended with 0. A node that did so is not started again in this boot of its network.
+        type: str
+        choices: ["", healthy, exit]
+        default: ""
+      startup_delay:
+        description: Seconds after the beginning of its wave before the node is started. A node that runs is not delayed.
+        type: int
+        default: 0
+      stage_commands:
+        description:
+          - Commands that run when the node enters or leaves a stage, once per boot, as those of O(containers[].exec) do.
+          - Stage C(create) is entered between making the container and starting it, and left when it was started. C(create-links) is
+            entered and left then too, as the links are there before the node's first process. Then come C(configure),
+            O(containers[].exec), C(healthy), which is left when Docker calls the node healthy, and C(exit), which is left when its
+            process has ended with 0.
+          - Commands of C(healthy) and C(exit) make it wait for that, whatever O(containers[].hold) is.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          stage:
+            description: V(create), V(create-links), V(configure), V(healthy) or V(exit).
+            type: str
+            required: true
+          command:
+            description: The command, as a list of arguments. There is no shell around it, and it has to end within a minute.
+            type: list
+            elements: str
+            required: true
+          phase:
+            description: Whether it runs when the stage is entered or left.
+            type: str
+            choices: [on-enter, on-exit]
+            default: on-exit
+          target:
+            description: Where it runs, in the node or on the server. In the node it cannot when C(create) is entered, or C(exit) left.
+            type: str
+            choices: [container, host]
+            default: container
+      healthcheck:
+        description: How Docker finds out whether the node is healthy. What is not said is the image's, and then Docker's own default.
+        type: dict
+        suboptions:
+          test:
+            description: The check, in Docker's words, for example C([CMD, pgrep, bgpd]), C([CMD-SHELL, "pgrep bgpd"]), or C([NONE]).
+            type: list
+            elements: str
+            required: true
+          interval:
+            description: Seconds between two checks.
+            type: float
+            default: 0.0
+          timeout:
+            description: Seconds that a check may take.
+            type: float
+            default: 0.0
+          start_period:
+            description: Seconds after the start in which failing checks do not count.
+            type: float
+            default: 0.0
+          retries:
+            description: Number of failing checks in a row that make the node unhealthy.
+            type: int
+            default: 0
+      tmpfs:
+        description: Path in the node to the options of a tmpfs that is mounted there, which may be empty.
+        type: dict
+        default: {}
+      volumes:
+        description:
+          - Volumes, C(path) for an anonymous one, which goes with its node, or C(name:path[:options]).
+          - A named volume that is not there is made with the lab's mark. With O(prune=true) it is removed, with its content, when no node
+            has it any more. One that was there without a mark is used and stays; one of another lab is an error.
+        type: list
+        elements: str
+        default: []
+      shm_size:
+        description: Size of C(/dev/shm) in bytes; V(0) is 64 MiB, as with Docker.
+        type: int
+        default: 0
+      security_opts:
+        description: Security options in Docker's words, and C(systempaths=unconfined), which is O(containers[].system_paths).
+        type: list
+        elements: str
+        default: []
+      pid_mode:
+        description:
+          - V(host), or C(container:) and a node of the lab on this server, or a container that is not the lab's. Empty is its own.
+          - A node that joins the processes of another is started after it, and restarted with it.
+        type: str
+        default: ""
+      cgroupns_mode:
+        description: V(private) or V(host). Empty is what Docker does by itself, which depends on the kernel's cgroup version.
+        type: str
+        default: ""
+      cgroup_parent:
+        description: Control group above that of the node. Empty is Docker's own.
+        type: str
+        default: ""
+      cpu_set:
+        description: CPUs that the node may run on, C(0-3) or C(0,3).
+        type: str
+        default: ""
+      dns:
+        description: DNS servers. Empty leaves C(/etc/resolv.conf) to Docker.
+        type: list
+        elements: str
+        default: []
+      dns_search:
+        description: Domains in which names are looked up.
+        type: list
+        elements: str
+        default: []
+      dns_options:
+        description: Options of C(/etc/resolv.conf).
+        type: list
+        elements: str
+        default: []
   state:
     description:
       - V(present) makes sandboxes and nodes, runs the sandboxes, and leaves it as it is whether a node runs. Ports can then be made with
@@ -220,6 +361,7 @@ containers:
       status: running
       sandbox_status: running
       started_at: "2026-01-01T10:00:00.5Z"
+      done: false
 sandboxes:
   description: Their sandboxes.
   returned: always

@@ -41,6 +41,17 @@ options:
     type: list
     elements: str
     default: []
+  wave:
+    description:
+      - Nodes of later waves are not started in this call; they are named in RV(waiting). With V(-1) no node is started.
+      - Without it all waves of this server are done, one after the other. Waves of several servers need a call for each of them, so that a
+        wave begins on all servers when the one before it is over on all.
+    type: int
+  blocked:
+    description: What keeps this wave and all later ones from starting, for example RV(unmet) of other servers. Their nodes are errors then.
+    type: list
+    elements: str
+    default: []
   owner:
     description: Who runs this, for the lock; shown to whoever runs into it.
     type: str
@@ -59,6 +70,11 @@ EXAMPLES = r"""
 - name: Make every server have its part of the lab
   archetype.lab.lab_converge:
     declared: "{{ lab_plan.slices[inventory_hostname] }}"
+
+- name: Make every server have its part of the lab, and start the nodes that wait for no other
+  archetype.lab.lab_converge:
+    declared: "{{ lab_plan.slices[inventory_hostname] }}"
+    wave: 0
 
 - name: Remove a lab from a server
   archetype.lab.lab_converge:
@@ -93,6 +109,17 @@ tunnels:
   returned: when O(state=present)
   type: list
   elements: dict
+waiting:
+  description: Nodes of later waves that still have to be started, or to become healthy or to end as the wave after them needs it.
+  returned: when O(state=present)
+  type: list
+  elements: str
+unmet:
+  description: What keeps later waves from starting.
+  returned: when O(state=present)
+  type: list
+  elements: str
+  sample: ["node r1, which is not healthy"]
 kept:
   description: Whether the server keeps this declared state already, so that M(archetype.lab.lab_state) has nothing to keep.
   returned: when O(state=present)
@@ -129,6 +156,8 @@ def main() -> None:
             "declared": {"type": "dict"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "take_back": {"type": "list", "elements": "str", "default": []},
+            "wave": {"type": "int"},
+            "blocked": {"type": "list", "elements": "str", "default": []},
             "owner": {"type": "str", "default": "someone"},
             "token": {"type": "str", "default": "", "no_log": False},
             "ended": {"type": "str", "default": ""},
@@ -137,7 +166,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    run = Run(params["owner"], params["token"], params["ended"], check=module.check_mode, diff=module._diff)  # noqa: SLF001
+    run = Run(
+        params["owner"],
+        params["token"],
+        params["ended"],
+        check=module.check_mode,
+        diff=module._diff,  # noqa: SLF001
+        wave=params["wave"],
+        blocked=tuple(params["blocked"]),
+    )
 
     def work() -> dict[str, object]:
         with Server() as server:

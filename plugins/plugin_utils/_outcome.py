@@ -35,7 +35,12 @@ class Outcome:
         self.changes = _changes(converge or {})
         self.certified = certify if certify is not None and "frames" in certify else None
         self.certify_error = "" if certify is None or self.certified is not None else _message(certify)
-        self.statuses = {one["name"]: str(one["status"]) for one in (converge or {}).get("containers") or () if one.get("status")}
+        # A node that was to end by itself, and did, is as it is to be.
+        self.statuses = {
+            one["name"]: "running" if one.get("done") else str(one["status"])
+            for one in (converge or {}).get("containers") or ()
+            if one.get("status")
+        }
         self.info = None if converge is not None or info is None else info.get("observed", info)
 
     @property

@@ -31,7 +31,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._far_links import (
 )
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._foreign import bound_nodes
-from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import DST_PORT, link_group, natural
+from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import DST_PORT, link_group, natural, tunnel_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import LINK, MTU, Network, make_network, memory_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
@@ -110,6 +110,7 @@ class _Planner:
             "nodes": {name: self._node(node, containers[name]) for name, node in self.nodes.items()},
             "links": links,
             "management": self.joined.plan(),
+            "waves": 1 + max((one["wave"] for one in containers.values()), default=0),
             "slices": self._slices(links, containers),
             "notes": list(dict.fromkeys(self.notes)),
         }
@@ -261,19 +262,24 @@ class _Planner:
 
     def _link(self, link: TopologyLink) -> dict[str, t.Any]:
         carrier = self.allocation.carriers.get(link.key)
+        servers = sorted({self.joined.homes[end.node] for end in link.endpoints})
+        vni = self.allocation.vnis[carrier] if carrier else None
+        tunnels = dict(self.allocation.tunnels[carrier]) if carrier else {}
+        if link.far and link.far.type == "vxlan":
+            vni, tunnels = link.far.vni, {servers[0]: tunnel_name(self.lab, link.key)}
         return {
             "type": type_of(link),
             "far": far_json(link.far),
             "proof": proof_of(link),
             "probe": probe_of(link),
-            "servers": sorted({self.joined.homes[end.node] for end in link.endpoints}),
+            "servers": servers,
             "segment": link.segment,
             "scope": "cross" if carrier else "local",
             "mtu": self.mtus[link.key],
             "asked_mtu": link.mtu,
-            "vni": self.allocation.vnis[carrier] if carrier else None,
+            "vni": vni,
             "tags": dict(sorted(self.allocation.tags[link.key].items())),
-            "tunnels": dict(self.allocation.tunnels[carrier]) if carrier else {},
+            "tunnels": tunnels,
             "endpoints": [
                 {
                     "node": end.node,
@@ -318,7 +324,7 @@ class _Planner:
             if link["type"] == "vxlan":
                 (server,) = link["servers"]
                 local = self.overlay.address(server)
-                slices[server]["tunnels"].append(far_tunnel(self.lab, self.topology.links[key], link, local=local, group=self.group))
+                slices[server]["tunnels"].append(far_tunnel(self.topology.links[key], link, local=local, group=self.group))
         for tunnel_key in sorted(self.allocation.members):
             for server in self.allocation.members[tunnel_key]:
                 slices[server]["tunnels"].append(self._tunnel(tunnel_key, server, links))

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Starting a lab in waves: one call of M(archetype.lab.lab_converge) per wave on each server, taken together as if it had been one."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
+
+
+def after_wave(earlier: Json, later: Json) -> dict[str, t.Any]:
+    """Two results of a server as one. The first call tells every change there will be, so that of the second only the others count."""
+    known = {_object(change) for change in earlier.get("changes") or ()}
+    changes = [*(earlier.get("changes") or ()), *(one for one in later.get("changes") or () if _object(one) not in known)]
+    errors = [*(earlier.get("errors") or ()), *(later.get("errors") or _crash(later))]
+    failed = {key: later[key] for key in ("msg", "unreachable") if later.get(key)}
+    found = {
+        **earlier,
+        **failed,
+        "changed": bool(changes),
+        "changes": changes,
+        "plan": dict(Counter(change["action"] for change in changes)),
+        "containers": later.get("containers") or earlier.get("containers") or [],
+        "waiting": later.get("waiting") or [],
+        "unmet": later.get("unmet") or [],
+    }
+    return {**found, "errors": errors} if errors else found
+
+
+def unmet(results: Json) -> list[str]:
+    """What keeps the next wave from starting, on any server. results: server to what converging returned there."""
+    found: list[str] = []
+    for server, result in sorted(results.items()):
+        if result.get("unreachable"):
+            found.append(f"server {server}, which cannot be reached")
+        elif "changes" not in result or (result.get("errors") and not result.get("unmet")):
+            found.append(f"server {server}, which failed")
+        else:
+            found += result.get("unmet") or ()
+    return list(dict.fromkeys(found))
+
+
+def _object(change: Json) -> tuple[str, str]:
+    return str(change.get("kind")), str(change.get("name"))
+
+
+def _crash(result: Json) -> list[dict[str, t.Any]]:
+    """A call that did not come to an end has no list of errors, but a message."""
+    if "changes" in result or not result.get("msg"):
+        return []
+    return [{"type": "LabError", "msg": str(result["msg"]), "hint": "", "objects": []}]
