@@ -131,6 +131,7 @@ class StartupConfig:
 class Readiness:
     """When a node is ready. probe: C(none), C(log), C(console), C(tcp), C(ssh). pattern: of the log or the screen. timeout: seconds.
 
+    packed_pattern: of the log of a container that has the machine in it, where a VM kind runs as one; what the machine prints is there too.
     optout: the kind says explicitly that there is nothing to wait for; no other layer can undo it.
     """
 
@@ -141,6 +142,7 @@ class Readiness:
     optout: bool = False
     boot_markers: tuple[str, ...] = ()
     failure_markers: tuple[str, ...] = ()
+    packed_pattern: str = ""
 
 
 @dataclass(frozen=True)

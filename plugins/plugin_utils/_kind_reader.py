@@ -55,13 +55,13 @@ KEYS: t.Mapping[str, tuple[str, ...]] = {
     "startup_config": (
         "accepts", "default", "each", "file", "label", "medium", "mode", "part_apply", "part_path", "path", "template",
     ),
-    "readiness": ("boot_markers", "failure_markers", "pattern", "port", "probe", "timeout"),
+    "readiness": ("boot_markers", "failure_markers", "packed_pattern", "pattern", "port", "probe", "timeout"),
     "console": ("command", "method"),
     "save_config": ("command", "method", "pager_off", "prompt"),
     "connection": ("network_os", "password", "plugin", "username", "variables"),
     "hardware": (
         "cdrom_bus", "cpu_flags_off", "data_disks", "disk_bus", "efi", "graphics", "machine", "minimum_cpu", "minimum_memory", "nested",
-        "nic_model", "serial_count", "serial_type", "smbios_manufacturer", "smbios_product", "sockets",
+        "nic_model", "serial_count", "serial_type", "smbios_manufacturer", "smbios_product", "smbios_serial", "sockets",
     ),
 }  # fmt: skip
 """The keys of each section, the whole file under the empty name."""
@@ -232,6 +232,7 @@ class _KindReader(Reader):
         return Readiness(
             probe=self._choice(values, "probe", CHOICES["probe"]) or Readiness.probe,
             pattern=self._expression(values, "pattern"),
+            packed_pattern=self._expression(values, "packed_pattern"),
             port=self._number(values, "port", 0),
             timeout=self._number(values, "timeout", Readiness.timeout),
             boot_markers=self._texts(values, "boot_markers"),
