@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
-from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import KEYS
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import kind_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind
@@ -106,7 +105,7 @@ def test_maps_are_merged_and_lists_united_with_the_least_specific_first(load):
     one = load(LEVELS).nodes["n"]
     assert one.env == {"D": "d", "K": "k", "G": "g", "N": "n"}
     assert one.exec == (("d",), ("same",), ("k",), ("g",), ("n",), ("n",))
-    assert {"D", "K", "G", "N"} <= set(one.cap_add)
+    assert one.cap_add == ("D", "G", "K", "N")
 
 
 def test_a_bind_of_a_more_specific_level_replaces_one_with_the_same_target(load):
@@ -170,8 +169,8 @@ def test_every_honoured_key_reaches_the_node(load):
     )
     assert (one.cmd, one.entrypoint, one.user, one.memory, one.cpu) == (("sh", "-c", "a b"), ("/e",), "0", 512_000_000, 1.5)
     assert (one.privileged, one.labels, one.devices, one.exec) == (True, {"l": "1"}, ("/dev/net/tun",), (("x", "y z"),))
-    assert one.sysctls == {"net.ipv6.conf.all.disable_ipv6": "0", "net.ipv4.ip_forward": "0", "net.core.x": "1"}
-    assert (one.place.line, one.place.column, one.container, one.system_paths) == (4, 5, "clab-t-n", "unconfined")
+    assert one.sysctls == {"net.ipv4.ip_forward": "0", "net.core.x": "1"}
+    assert (one.place.line, one.place.column, one.container, one.profile.boot.system_paths) == (4, 5, "clab-t-n", "unconfined")
 
 
 @pytest.mark.parametrize(
@@ -190,13 +189,14 @@ def test_relative_binds_are_beside_the_topology_and_absolute_ones_on_the_server(
     )
 
 
-def test_a_startup_config_is_a_file_or_the_text_itself(load, tmp_path):
-    assert node(load, "startup-config: s.cfg", **{"s.cfg": "x"}).binds == (Bind(f"{tmp_path}/s.cfg", "/etc/startup-config", local=True),)
-    inline = node(load, "startup-config: |\n  one\n  two")
-    assert inline.binds == (Bind("", "/etc/startup-config", local=True, content="one\ntwo\n"),)
-    binds, files = FileReader("t").binds_of(inline)
-    assert binds == ["/var/lib/archetype-lab/t/files/n/etc/startup-config:/etc/startup-config"]
-    assert files == [{"path": "/var/lib/archetype-lab/t/files/n/etc/startup-config", "content": "b25lCnR3bwo=", "mode": "0644"}]
+@pytest.mark.parametrize("key", ["startup-config", "license"])
+def test_a_startup_config_and_a_license_are_files_or_the_text_itself(load, tmp_path, key):
+    one = node(load, f"{key}: __clabNodeName__.cfg", **{"n.cfg": "x"})
+    field = key.replace("-", "_")
+    assert (getattr(one, field), one.binds) == (Bind(f"{tmp_path}/n.cfg", "", local=True), ())
+    inline = node(load, f"{key}: |\n  one\n  two __clabNodeName__ __clabLabName__")
+    assert getattr(inline, field) == Bind("", "", local=True, content="one\ntwo n clab-t\n")
+    assert getattr(node(load, f"{key}: {tmp_path}/n.cfg"), field) == Bind(f"{tmp_path}/n.cfg", "", local=True)
 
 
 def test_variables_of_the_environment_are_put_in(load):
@@ -206,8 +206,8 @@ def test_variables_of_the_environment_are_put_in(load):
 
 NODE_ERRORS = [
     ("imgae: x", 't.clab.yml:7:7: unknown key "imgae" in node n. Did you mean "image"?'),
-    ("binds: [no.conf:/x]", 't.clab.yml:7:15: node n: missing bind source "no.conf". Relative paths are looked for in HERE'),
-    ("binds: [/x]", 't.clab.yml:7:15: node n: "/x" is not a bind. Write it as source:target or source:target:options'),
+    ("binds: [x]", 't.clab.yml:7:15: node n: "x" is not a bind. Write it as source:target or source:target:options'),
+    ("binds: [/]", "t.clab.yml:7:15: node n: bind target \"/\" is not an absolute path. Write the path in the node, without '..'"),
     ("binds: ['a:/b:c:d']", 't.clab.yml:7:15: node n: "a:/b:c:d" is not a bind. Write it as source:target or source:target:options'),
     ("binds: ['/a:b']", "t.clab.yml:7:15: node n: bind target \"b\" is not an absolute path. Write the path in the node, without '..'"),
     (
@@ -216,7 +216,10 @@ NODE_ERRORS = [
     ),
     ("binds: ['/a:/']", "t.clab.yml:7:15: node n: bind target \"/\" is not an absolute path. Write the path in the node, without '..'"),
     ("binds: ['/a:/b:r/w']", 't.clab.yml:7:15: node n: "r/w" are not options of a bind. Use ro or rw'),
-    ("binds: ['__clabDir__/a:/b']", "t.clab.yml:7:15: node n: __clabDir__ is not supported. Write the path or the name out"),
+    (
+        "binds: ['__clabDir__/../../x:/b']",
+        "t.clab.yml:7:15: node n: bind source \"__clabDir__/../../x\" leads out of its folder. Leave out '..'",
+    ),
     ("binds: {a: b}", "t.clab.yml:7:14: binds of node n must be a list, not a mapping"),
     ("binds: [[a]]", "t.clab.yml:7:15: an entry of binds of node n must be text, not a list"),
     ("exec: ip a", 't.clab.yml:7:13: exec of node n must be a list, not "ip a"'),
@@ -238,7 +241,6 @@ NODE_ERRORS = [
         't.clab.yml:7:31: node n: label "archetype-lab" is a mark of ownership of the lab. Give the label another name',
     ),
     ("sysctls: {'a b': 1}", 't.clab.yml:7:24: node n: "a b" is not the name of a sysctl. Write it as net.ipv4.ip_forward'),
-    ("startup-config: no.cfg", 't.clab.yml:7:23: node n: missing startup-config "no.cfg". Relative paths are looked for in HERE'),
     ("startup-config: .", 't.clab.yml:7:23: node n: startup-config "." is a folder. Name a file'),
     (
         "startup-config: http://x/y",
@@ -284,7 +286,10 @@ FILE_ERRORS = [
     ),
     (
         "name: t-__gitBranch__\ntopology: {nodes: {a: {kind: linux, image: i}}}\n",
-        't.clab.yml:1:7: name: "t-__gitBranch__" has a variable of containerlab\'s, which is not supported. Write the name out',
+        (
+            "t.clab.yml:1:7: the name of the lab has a variable of git, and HERE is not in a working copy of git. "
+            "Write the name out, or keep the topology in a working copy of git"
+        ),
     ),
     (
         "name: t\ntopology: {nodes: {a: {kind: linux}}}\n",
@@ -461,21 +466,35 @@ def test_links_of_nodes_of_unknown_kinds_add_no_problems(errors):
 # what has no effect yet
 
 
-def test_known_keys_without_effect_are_noted_for_each_node(load):
+def test_what_has_no_effect_is_noted_with_the_reason(load):
     text = (
-        "name: t\nmgmt: {network: x}\ntopology:\n  defaults: {kind: linux, image: i, type: x}\n"
+        "name: t\nmgmt: {network: x, bridge: b}\nsettings: {certificate-authority: {key-size: 2048}}\ntopology:\n"
+        "  defaults: {kind: linux, image: i, type: x, runtime: podman, mgmt-ipv4: 192.0.2.1}\n"
         "  kinds: {lnux: {image: x}}\n"
-        "  nodes: {a: {mgmt-ipv4: 192.0.2.1, healthcheck: {test: [x]}}, b: {env: {__IMPORT_ENVS: true}}, br: {kind: bridge, image: x}}\n"
-        "  links:\n    - {endpoints: [a:eth1, br:eth1], vars: {x: y}, ipv4: [x, y]}\n"
+        "  nodes:\n    a: {restart-policy: always, image-pull-policy: Always, auto-remove: true, certificate: {issue: true}}\n"
+        "    b: {restart-policy: 'no', image-pull-policy: never, auto-remove: false, runtime: docker, position: left}\n"
+        "    br: {kind: bridge, image: x, group: g}\n"
+        "  links:\n    - {endpoints: [a:eth1, br:eth1]}\n"
     )
     assert load(text).notes == (
-        "mgmt is not honoured yet",
-        "node a: healthcheck, mgmt-ipv4, type are not honoured yet",
-        "node b: env __IMPORT_ENVS, type are not honoured yet",
-        "segment br: image is not honoured yet",
+        "settings has no effect: no certificates are made",
+        "mgmt: bridge has no effect: the management network is the lab's own and spans its servers",
+        "defaults: mgmt-ipv4 has no effect: only a node itself can have it",
+        "segment br: image has no effect",
+        "auto-remove of a has no effect: a node that ends stays, so that its log can be read",
+        "certificate of a has no effect: no certificates are made",
+        "image-pull-policy of a has no effect: images are never pulled",
+        "position of b has no effect: nothing is drawn",
+        "restart-policy of a has no effect: a node that ends stays so until the next run, as Docker would start it without its interfaces",
+        "runtime of a has no effect: nodes run with Docker",
         'kinds: "lnux" is not a known kind, and no node uses it. Did you mean "linux"?',
-        "link a:eth1--br:eth1: ipv4, vars are not honoured yet",
     )
+
+
+def test_a_note_of_many_nodes_names_some_of_them(load):
+    nodes = ", ".join(f"n{number}: {{}}" for number in range(9))
+    text = f"name: t\ntopology: {{defaults: {{kind: linux, image: i, position: left}}, nodes: {{{nodes}}}}}\n"
+    assert load(text).notes == ("position of n0, n1, n2, n3, n4, n5 and 3 more has no effect: nothing is drawn",)
 
 
 def test_every_key_of_containerlabs_schema_is_known():
@@ -486,7 +505,7 @@ def test_every_key_of_containerlabs_schema_is_known():
         "ports privileged restart-policy runtime security-opts shm-size stages startup-config startup-delay "
         "suppress-startup-config sysctls tmpfs type user volumes "
     )
-    assert set(schema.split()) <= KEYS
+    assert {*schema.split(), "position"} == KEYS
 
 
 # other people's topologies
