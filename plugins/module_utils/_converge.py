@@ -17,11 +17,20 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _containers, _lock, _ports, _server, _state, _tunnels
+from ansible_collections.archetype.lab.plugins.module_utils import (
+    _bridge,
+    _containers,
+    _lock,
+    _management,
+    _ports,
+    _server,
+    _state,
+    _tunnels,
+)
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import run_again
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, LockedError, raise_all
-from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Request
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import PAIRS, Request
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import as_dict
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import plan as plan_tunnels
@@ -37,7 +46,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import TunnelsPlan
 
 _T = t.TypeVar("_T")
-_LAYERS = ("bridge", "containers", "ports", "tunnels", "state")
+_LAYERS = ("bridge", "containers", "ports", "tunnels", "management", "state")
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ class _Stages:
     containers: ContainersPlan
     ports: tuple[PortsHave, PortsPlan]
     tunnels: tuple[TunnelsHave, TunnelsPlan]
+    management: _management.Plan
 
     def changes(self) -> dict[str, t.Sequence[Change]]:
         return {
@@ -89,6 +99,7 @@ class _Stages:
             "containers": self.containers.changes,
             "ports": self.ports[1].changes,
             "tunnels": self.tunnels[1].changes,
+            "management": self.management.changes,
         }
 
 
@@ -101,7 +112,8 @@ class _Converger:
         self.run = run
         self.lab = declared.lab
         self.bridge = declared.bridge.name
-        self.wanted_ports = Request(lab=self.lab, ports=declared.ports, bridge=self.bridge, prune=True)
+        sandboxes = tuple(dict.fromkeys(one.sandbox for one in declared.containers if one.sandbox and not one.network))
+        self.wanted_ports = Request(lab=self.lab, ports=declared.ports, sandboxes=sandboxes, bridge=self.bridge, prune=True)
         self.outcome = _Outcome()
 
     def plan(self) -> _Stages:
@@ -122,13 +134,14 @@ class _Converger:
         fresh = containers.fresh_sandboxes if containers else frozenset()
         ports = attempt(lambda: self._plan_ports(fresh))
         tunnels = attempt(self._plan_tunnels)
+        remade = {change.name for change in ports[1].changes if change.action in ("create", "recreate")} if ports else set()
+        management = attempt(lambda: self._plan_management(remade))
         if containers and ports:
-            remade = {change.name for change in ports[1].changes if change.action in ("create", "recreate")}
             run_again(containers, {port.sandbox for port in self.declared.ports if port.name in remade})
         raise_all(list(dict.fromkeys(errors)))
-        if bridge is None or containers is None or ports is None or tunnels is None:
+        if bridge is None or containers is None or ports is None or tunnels is None or management is None:
             raise AssertionError("a layer gave neither a plan nor an error")
-        return _Stages(bridge, containers, ports, tunnels)
+        return _Stages(bridge, containers, ports, tunnels, management)
 
     def _plan_containers(self) -> ContainersPlan:
         have = _containers.read(self.server, self.lab, self.declared.containers)
@@ -138,7 +151,7 @@ class _Converger:
         """fresh: sandboxes that get a new network namespace, with which the devices of their nodes go."""
         have = _ports.read(self.server, self.wanted_ports)
         if fresh:
-            gone = {port.name for port in self.wanted_ports.ports if port.sandbox in fresh and port.device == "veth"}
+            gone = {port.name for port in self.wanted_ports.ports if port.sandbox in fresh and port.device in PAIRS}
             devices = {name: device for name, device in have.devices.items() if name not in gone}
             sandboxes = {name: sandbox for name, sandbox in have.sandboxes.items() if name not in fresh}
             have = replace(have, devices=devices, sandboxes=sandboxes)
@@ -148,9 +161,19 @@ class _Converger:
         have = _tunnels.read(self.server)
         return have, plan_tunnels(self.declared.tunnels, have, lab=self.lab, bridge=self.bridge, prune=True)
 
+    def _plan_management(self, remade: t.Collection[str]) -> _management.Plan:
+        want = self.declared.management
+        own = {port.name for port in self.declared.ports if want and not port.sandbox and port.interface == want.device}
+        have = _management.read(self.server, self.lab, want)
+        return _management.plan(self.lab, want, have, fresh=not own.isdisjoint(remade))
+
     def apply(self, stages: _Stages) -> None:
         """Carry the plans out. A stage that fails does not stop the others, except for the bridge, on which all stands."""
         if stages.bridge.ops and not self._apply_bridge(stages.bridge):
+            return
+        names = _management.apply_names(self.lab, stages.management)  # Docker would make a folder of what is not there
+        if names:
+            self.outcome.errors += names
             return
         if stages.containers.changes:
             self.outcome.errors += _containers.apply_sandboxes(self.server, stages.containers)
@@ -159,6 +182,8 @@ class _Converger:
         if self._guard(stages.containers.redo):
             self._guard(lambda: self._apply_ports(*(self._plan_ports() if moved else stages.ports)))
             self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
+        self.outcome.errors += _management.apply(self.server, self.lab, stages.management)
+        self.outcome.layers["management"] = stages.management.changes
         if stages.containers.busy:
             run = self.run
             self.outcome.errors += _containers.apply_nodes(self.server, stages.containers, wave=run.wave, blocked=run.blocked)
@@ -248,16 +273,22 @@ class _Remover:
         self.tunnels_have = _tunnels.read(server)
         self.tunnels = plan_tunnels((), self.tunnels_have, lab=lab, state="absent", prune=True)
         self.containers = _containers.plan((), _containers.read(server, lab, ()), lab=lab, state="absent", prune=True)
+        self.management = _management.plan(lab, None, _management.read(server, lab, None, everything=True), whole=True)
         self.outcome = _Outcome()
 
     def predict(self) -> None:
-        self.outcome.layers = {"ports": self.ports.changes, "tunnels": self.tunnels.changes, "containers": self.containers.changes}
+        self.outcome.layers = {
+            "ports": self.ports.changes,
+            "tunnels": self.tunnels.changes,
+            "containers": self.containers.changes,
+            "management": self.management.changes,
+        }
 
     def apply(self) -> None:
         """Wires and containers at once: one side waits for ovs-vswitchd, the other for dockerd."""
         with ThreadPoolExecutor(1) as beside:
             containers = beside.submit(_errors_of, self._drop_containers)
-            wires = _errors_of(self._drop_ports) + _errors_of(self._drop_tunnels)
+            wires = _errors_of(self._drop_ports) + _errors_of(self._drop_tunnels) + _errors_of(self._drop_management)
         self.outcome.errors = wires + containers.result()
 
     def _drop_ports(self) -> list[LabError]:
@@ -270,6 +301,10 @@ class _Remover:
             return []
         self.outcome.layers["tunnels"] = self.tunnels.changes
         return _tunnels.apply(self.server, self.tunnels, self.tunnels_have, lab=self.lab)
+
+    def _drop_management(self) -> list[LabError]:
+        self.outcome.layers["management"] = self.management.changes
+        return _management.apply(self.server, self.lab, self.management)
 
     def _drop_containers(self) -> list[LabError]:
         self.outcome.layers["containers"] = self.containers.changes

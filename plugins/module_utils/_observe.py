@@ -13,19 +13,20 @@ from __future__ import annotations
 import os
 import platform
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _lock, _tunnel_marks
+from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _firewall, _listeners, _lock, _tunnel_marks
 from ansible_collections.archetype.lab.plugins.module_utils._abilities import lacking_capabilities
-from ansible_collections.archetype.lab.plugins.module_utils._claims import claims
+from ansible_collections.archetype.lab.plugins.module_utils._claims import Network, claims
 from ansible_collections.archetype.lab.plugins.module_utils._container_spec import ROLE_NODE, ROLE_SANDBOX
-from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT
+from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT, Impairment
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, raise_all
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import OWN_NETNS, Device
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._tc import in_words
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsPort, OvsState
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import INTERFACE, KIND, LINK, NODE, ROLE, owner_of, parse_alias
-from ansible_collections.archetype.lab.plugins.module_utils._ports_model import PORT_ROLE
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import DEVICE_ROLES, END_ROLE, HOST_ROLE, INSIDE, PORT_ROLE
 from ansible_collections.archetype.lab.plugins.module_utils._underlay import Underlay, path_mtus
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,7 @@ Devices = t.Mapping[str, Device]
 class Query:
     """What is asked. peers: underlay addresses. images: references. binds: paths. containers: names that must not be somebody else's.
 
-    peers_needed: a peer that does not answer is an error.
+    peers_needed: a peer that does not answer is an error. management: whether what a management network could clash with is looked at.
     """
 
     lab: str
@@ -51,6 +52,7 @@ class Query:
     images: tuple[str, ...] = ()
     binds: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
+    management: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Have:
     underlay: Underlay = field(default_factory=Underlay)
     lock: _lock.Lock | None = None
     lacking: t.Sequence[str] = ()
+    network: Network | None = None
+    nft: bool | None = None
 
 
 def observe(server: Server, query: Query) -> Json:
@@ -88,13 +92,23 @@ def read(server: Server, query: Query) -> Have:
     ovs = ask(lambda: _read_ovs(server), nothing.ovs)
     devices = ask(lambda: _read_devices(server), nothing.devices)
     docker = ask(lambda: _read_docker(server, query), nothing)
-    inside = ask(lambda: _read_inside(server, docker.containers), nothing.inside)
+    inside = ask(lambda: _read_inside(server, docker.containers, query.lab, devices), nothing.inside)
     name = query.server or "this server"
     underlay = ask(lambda: path_mtus(server.net, query.peers, server=name, needed=query.peers_needed), nothing.underlay)
     lock = ask(_lock.current, None)
     lacking: list[str] = ask(lacking_capabilities, [])
+    network = ask(lambda: _read_network(server, query.lab), None) if query.management else None
+    nft = server.nft.available() if query.management else None
     raise_all(errors)
-    return Have(ovs, devices, docker.names, docker.containers, docker.images, inside, docker.docker_version, underlay, lock, lacking)
+    return Have(
+        ovs, devices, docker.names, docker.containers, docker.images, inside, docker.docker_version, underlay, lock, lacking, network, nft
+    )
+
+
+def _read_network(server: Server, lab: str) -> Network:
+    """Without the program for it, the packet filter has nothing of ours; that a lab needs it is for the plan to say."""
+    published = _firewall.parse(lab, server.nft.read()).published if server.nft.available() else {}
+    return Network(server.net.read_netns([OWN_NETNS])[OWN_NETNS], _listeners.read(), published)
 
 
 def _read_ovs(server: Server) -> OvsState:
@@ -117,8 +131,12 @@ def _read_docker(server: Server, query: Query) -> Have:
     )
 
 
-def _read_inside(server: Server, containers: t.Mapping[str, DockerContainer]) -> dict[str, Devices]:
+def _read_inside(server: Server, containers: t.Mapping[str, DockerContainer], lab: str, devices: Devices) -> dict[str, Devices]:
+    """The sandboxes that run; and the server's own namespace, without a name, where an end of the lab is in it."""
     paths = {name: one.netns for name, one in containers.items() if one.labels.get(ROLE) == ROLE_SANDBOX and one.running and one.netns}
+    marks = (parse_alias(device.alias) for device in devices.values())
+    if any(mark is not None and (mark.lab, mark.kind) == (lab, END_ROLE) for mark in marks):
+        paths[""] = OWN_NETNS
     found = server.net.read_netns(sorted(set(paths.values()))) if paths else {}
     return {name: found[path] for name, path in paths.items()}
 
@@ -134,7 +152,7 @@ def describe(query: Query, have: Have) -> Json:
         "containers": _containers(query.lab, have),
         "ports": _ports(query.lab, have),
         "tunnels": _tunnel_marks.observe(_tunnel_marks.Have(have.ovs, have.devices), query.lab),
-        "claims": claims(query.lab, query.bridge, have.ovs, have.devices, have.names, query.containers),
+        "claims": claims(query.lab, query.bridge, have.ovs, have.devices, have.names, query.containers, have.network),
         "images": {reference: image.id if image else None for reference, image in have.images.items()},
         "binds": {path: os.path.exists(path) for path in query.binds},
         "underlay": have.underlay.to_dict(),
@@ -145,6 +163,7 @@ def describe(query: Query, have: Have) -> Json:
             "docker": have.docker_version,
             "kernel": platform.release(),
             "python": platform.python_version(),
+            "nft": have.nft,
         },
     }
 
@@ -172,28 +191,35 @@ def _containers(lab: str, have: Have) -> list[Json]:
 
 
 def _ports(lab: str, have: Have) -> list[Json]:
-    """The lab's ports, whole or by half: on the bridge, as a device, or both."""
+    """The lab's ports, whole or by half: on the bridge, as a device of the server or of a sandbox, or both."""
     names = {
         name for name, port in have.ovs.ports.items() if owner_of(port.external_ids) == lab and port.external_ids.get(ROLE) == PORT_ROLE
     }
-    for name, device in have.devices.items():
-        mark = parse_alias(device.alias)
-        if mark is not None and (mark.lab, mark.kind) == (lab, PORT_ROLE):
-            names.add(name)
+    names |= {name for name, device in have.devices.items() if _is_ours(device, lab)}
     sandboxes = {one.labels.get(NODE, ""): name for name, one in have.containers.items() if one.labels.get(ROLE) == ROLE_SANDBOX}
-    return [_port(lab, name, have, sandboxes) for name in sorted(names)]
+    found = [_port(lab, name, have, sandboxes) for name in sorted(names)]
+    for sandbox, devices in sorted((one, devices) for one, devices in have.inside.items() if one):
+        found += [_inner_port(lab, sandbox, device, have) for _name, device in sorted(devices.items()) if _is_ours(device, lab)]
+    return found
+
+
+def _is_ours(device: Device, lab: str) -> bool:
+    mark = parse_alias(device.alias)
+    return mark is not None and mark.lab == lab and mark.kind in DEVICE_ROLES
 
 
 def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Json:
     device = have.devices.get(name)
     port = have.ovs.ports.get(name)
+    mark = parse_alias(device.alias) if device is not None else None
+    host = mark is not None and mark.kind == HOST_ROLE
     node, interface = _endpoint(port, device)
     sandbox = sandboxes.get(node, "")
     inside = have.inside.get(sandbox, {}).get(interface)
     joined = device is not None and inside is not None and device.peer_index == inside.index
     return {
         "name": name,
-        "device": "veth" if device is not None and device.kind == "veth" else "none",
+        "device": ("host" if host else "veth") if device is not None and device.kind == "veth" else "none",
         "link": port.external_ids.get(LINK, "") if port else "",
         "node": node,
         "interface": interface,
@@ -204,10 +230,50 @@ def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Js
         "trunks": list(port.trunks) if port else [],
         "vlan_mode": (port.vlan_mode if port else None) or "",
         "group": device.group if device else 0,
-        "enabled": port is not None and device is not None and device.up,
+        "enabled": (host or port is not None) and device is not None and device.up,
+        "parent": "",
+        "mode": "",
+        **_settings(inside if joined else None),
         "lab": lab,
         "carrier": device is not None and device.carrier,
         "ofport": port.ofport if port else None,
+    }
+
+
+def _inner_port(lab: str, sandbox: str, device: Device, have: Have) -> Json:
+    """A port that is a device of a sandbox. What it is called as a port is not known there."""
+    mark = parse_alias(device.alias)
+    parent = next((one.name for one in have.devices.values() if one.index == device.parent_index), "") if device.parent_index else ""
+    return {
+        "name": "",
+        "device": device.kind if device.kind in INSIDE else "none",
+        "link": "",
+        "node": mark.key.rpartition(":")[0] if mark else "",
+        "interface": device.name,
+        "sandbox": sandbox,
+        "mac": device.mac,
+        "mtu": device.mtu,
+        "tag": None,
+        "trunks": [],
+        "vlan_mode": "",
+        "group": device.group,
+        "enabled": True,
+        "parent": parent,
+        "mode": device.mode,
+        **_settings(device),
+        "lab": lab,
+        "carrier": device.carrier,
+        "ofport": None,
+    }
+
+
+def _settings(inside: Device | None) -> Json:
+    """What is set on an interface, whoever set it; of routes and tc only the lab's own."""
+    qdisc = inside.qdisc if inside is not None and inside.qdisc is not None and inside.qdisc.ours else None
+    return {
+        "addresses": [address.text for address in inside.addresses] if inside is not None else [],
+        "routes": [{"to": one.to, "via": one.via} for one in inside.routes if one.ours] if inside is not None else [],
+        "impairment": {**asdict(Impairment()), **in_words(qdisc)} if qdisc is not None else None,
     }
 
 

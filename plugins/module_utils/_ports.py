@@ -48,7 +48,7 @@ _STAGES = (NewVeth, NewInside, SetDevice, DropRoute, DropAddress, PutAddress, Pu
 
 def read(server: Server, want: Request) -> Have:
     """What is there. Raises ReadError when any of it cannot be read."""
-    paths = _netns_paths(server, _sandboxes(want))
+    paths = netns_paths(server, _sandboxes(want))
     inside = server.net.read_netns(tuple(dict.fromkeys(paths.values()))) if paths else {}
     return Have(
         ovs=server.ovs.read(),
@@ -63,7 +63,7 @@ def _sandboxes(want: Request) -> list[str]:
     return list(dict.fromkeys([*(port.sandbox for port in ports), *want.sandboxes]))
 
 
-def _netns_paths(server: Server, sandboxes: t.Sequence[str]) -> dict[str, str]:
+def netns_paths(server: Server, sandboxes: t.Sequence[str]) -> dict[str, str]:
     """The network namespaces of those sandboxes that run. A sandbox may also be given as the path of a namespace; none is the server."""
     paths = {name: name or OWN_NETNS for name in sandboxes if not name or (name.startswith("/") and os.path.exists(name))}
     containers = [name for name in sandboxes if name and not name.startswith("/")]

@@ -20,6 +20,12 @@ from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import 
 PORT_ROLE = "port"
 """The role mark of a port, and the kind in the mark of its device."""
 
+HOST_ROLE = "host"
+"""The kind in the mark of the device of a host link, which is not on the bridge and need not be."""
+
+DEVICE_ROLES = (PORT_ROLE, HOST_ROLE)
+"""The kinds in the marks of devices that ports are."""
+
 END_ROLE = "end"
 """The kind in the mark of a port's other end, where that is a device of the server too."""
 

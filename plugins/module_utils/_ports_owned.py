@@ -15,7 +15,9 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._port impor
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsPort
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import ROLE, Alias, describe_owner, owner_of, parse_alias
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import (
+    DEVICE_ROLES,
     END_ROLE,
+    HOST_ROLE,
     INSIDE,
     PAIRS,
     PORT_ROLE,
@@ -53,10 +55,10 @@ class Owned:
     def has_device(self, device: Device) -> bool:
         """Ours, and the device of a port: not the other end of one."""
         mark = parse_alias(device.alias)
-        return mark is not None and mark.lab == self.lab and mark.kind == PORT_ROLE
+        return mark is not None and mark.lab == self.lab and mark.kind in DEVICE_ROLES
 
     def alias(self, port: Port) -> str:
-        return str(Alias(self.lab, PORT_ROLE, endpoint_of(port)))
+        return str(Alias(self.lab, HOST_ROLE if port.device == "host" else PORT_ROLE, endpoint_of(port)))
 
     def end_alias(self, port: Port) -> str:
         return str(Alias(self.lab, END_ROLE, endpoint_of(port)))

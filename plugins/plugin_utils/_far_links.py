@@ -11,7 +11,6 @@ import ipaddress
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.archetype.lab.plugins.plugin_utils import _identifiers as ids
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Far, Node, Topology, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, VXLAN_SIZE
@@ -65,12 +64,12 @@ def far_port(link: TopologyLink) -> dict[str, str]:
     return {}
 
 
-def far_tunnel(lab: str, link: TopologyLink, planned: Json, *, local: str, group: int) -> dict[str, t.Any]:
+def far_tunnel(link: TopologyLink, planned: Json, *, local: str, group: int) -> dict[str, t.Any]:
     """The tunnel to a VTEP that is not the lab's. planned: the link as it is in the plan."""
     far = t.cast(Far, link.far)
-    (tag,) = planned["tags"].values()
+    (tag,), (name,) = planned["tags"].values(), planned["tunnels"].values()
     return {
-        "name": ids.tunnel_name(lab, link.key),
+        "name": name,
         "vni": far.vni,
         "local": local,
         "remotes": [far.remote],

@@ -14,6 +14,9 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 KINDS = ("unicast", "broadcast", "lldp", "lacp", "stp", "dot1q", "qinq", "full_mtu")
 """The kinds of frames that must pass, where no server says which it sent."""
 
+LIGHT = ("unicast",)
+"""The kind that must pass on a light link."""
+
 _MOST_DIRECTIONS = 3
 
 
@@ -56,35 +59,46 @@ class Proof:
     def faults(self, key: str, but: t.Collection[str] = ()) -> list[str]:
         """What is not proven of a link, leaving out what would have arrived at the servers C(but)."""
         ends = self.links[key]["endpoints"]
+        framed = self.links[key]["proof"] == "frames"
         faults = []
         silent = set()
         for end in ends:
             port = self.ports.get(_name(end), {})
             if port.get("error"):
                 faults.append(f"{end['server']}: {port['error']}")
-            elif port.get("carrier") is False:
+            elif port.get("carrier") is False and framed:
                 faults.append(f"no carrier: interface {end['interface']} is down inside node {end['node']}")
             else:
                 continue
             silent.add(_name(end))
-        faults += self._directions(key, [end for end in ends if _name(end) not in silent], but)
+        if framed:
+            faults += self._directions(key, {_name(end) for end in ends} - silent, but)
         return [*faults, *sorted(set(self.strays.get(key, ())))]
 
-    def _directions(self, key: str, ends: t.Sequence[Json], but: t.Collection[str]) -> list[str]:
+    def without_carrier(self, key: str) -> str:
+        """Which ends of a link have no carrier, in words; empty where all have one."""
+        ends = [end for end in self.links[key]["endpoints"] if self.ports.get(_name(end), {}).get("carrier") is False]
+        return "; ".join(
+            f"no carrier: interface {end['interface']} of node {end['node']}, or what is at its far end, is down" for end in ends
+        )
+
+    def _directions(self, key: str, ends: t.Collection[str], but: t.Collection[str]) -> list[str]:
+        """What did not arrive between these ends, of what was sent: on a light link one kind, from each end to the next."""
+        link = self.links[key]
+        sent = self.kinds if link["probe"] == "full" else LIGHT
         missing: dict[tuple[str, str], tuple[str, ...]] = {}
-        for source in ends:
-            for target in ends:
-                if source is not target and target["server"] not in but:
-                    arrived = self.arrived.get((key, _name(source), _name(target)), set())
-                    kinds = tuple(kind for kind in self.kinds if kind not in arrived)
-                    if kinds:
-                        missing[_name(source), _name(target)] = kinds
+        for source, target, server in _paths(link):
+            if source in ends and target in ends and server not in but:
+                arrived = self.arrived.get((key, source, target), set())
+                kinds = tuple(kind for kind in sent if kind not in arrived)
+                if kinds:
+                    missing[source, target] = kinds
         faults = []
         for (source_name, target_name), kinds in missing.items():
             both = missing.get((target_name, source_name)) == kinds
             if both and source_name > target_name:
                 continue
-            what = "no frames" if kinds == self.kinds else f"no {', '.join(kinds)} frames"
+            what = "no frames" if kinds == sent else f"no {', '.join(kinds)} frames"
             faults.append(f"{what} {'between' if both else 'from'} {source_name} {'and' if both else 'to'} {target_name}")
         more = len(faults) - _MOST_DIRECTIONS
         return [*faults[:_MOST_DIRECTIONS], f"and {more} more directions"] if more > 0 else faults
@@ -97,6 +111,17 @@ class Proof:
         self.strays.setdefault(leak["link"], []).append(f"{leak['kind']} frames of {leak['source']} leaked into {where}")
         if victim and victim != leak["link"]:
             self.strays.setdefault(victim, []).append(f"frames of link {leak['link']} leaked into it at {place}")
+
+
+def _paths(link: Json) -> t.Iterator[tuple[str, str, str]]:
+    """Where frames must go: source, target, and the target's server. On a light link each end sends to the one before it."""
+    ends = link["endpoints"]
+    if link["probe"] == "full":
+        yield from ((_name(one), _name(two), two["server"]) for one in ends for two in ends if one is not two)
+        return
+    ring = sorted(ends, key=lambda end: (end["server"], _name(end)))
+    for place, end in enumerate(ring if len(ring) > 1 else ()):
+        yield _name(ring[(place + 1) % len(ring)]), _name(end), end["server"]
 
 
 def _name(end: Json) -> str:

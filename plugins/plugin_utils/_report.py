@@ -19,7 +19,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 LINK_STATES = ("up", "down", "error", "pending")
 NODE_STATES = ("ready", "stopped", "error", "pending")
-_COMPARED = ("tag", "trunks", "vlan_mode", "mtu", "mac", "vni", "local", "remotes", "dst_port", "enabled")
+_COMPARED = ("tag", "trunks", "vlan_mode", "mtu", "mac", "vni", "local", "remotes", "dst_port", "enabled", "parent", "mode", "impairment")
+_LINK_FIELDS = ("type", "far", "proof", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")
 
 State = tuple[str, str]
 """A state, and the reason for it."""
@@ -44,8 +45,8 @@ def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
     reporter = _Reporter(plan, results, predicted=False)
     back: dict[str, list[str]] = {server: [] for server in sorted(plan["slices"])}
     for key, link in sorted(plan["links"].items()):
-        own = {server: reporter.outcomes[server].errors_of(reporter.link_names(key, server)) for server in link["tags"]}
-        down = {server for server in link["tags"] if reporter.outcomes[server].down()}
+        own = {server: reporter.outcomes[server].errors_of(reporter.link_names(key, server)) for server in link["servers"]}
+        down = {server for server in link["servers"] if reporter.outcomes[server].down()}
         failed = {server for server, errors in own.items() if errors and server not in down}
         for server in sorted(set(own) - failed - down):
             fresh = bool(reporter.outcomes[server].changes_of(reporter.link_names(key, server)))
@@ -96,7 +97,7 @@ class _Reporter:
             "key": key,
             "state": state,
             "reason": reason,
-            **{name: link[name] for name in ("segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")},
+            **{name: link[name] for name in _LINK_FIELDS},
         }
 
     def _node(self, name: str, state: str, reason: str) -> dict[str, t.Any]:
@@ -111,13 +112,20 @@ class _Reporter:
     # names of objects, as errors and changes have them
 
     def link_names(self, key: str, server: str) -> set[str]:
-        """What a link has on a server: its ports, its tunnel, and the sandboxes that its endpoints are in."""
+        """What a link has on a server: its ports, its tunnel, and the sandboxes that its endpoints are in.
+
+        An end that is a server's own is in none.
+        """
         link = self.links[key]
         names = {key, link["tunnels"].get(server, key)}
         for end in link["endpoints"]:
             if end["server"] == server:
-                names |= {end["port"], f"{end['node']}:{end['interface']}", self.nodes[end["node"]]["sandbox"]}
-        return names
+                names |= {end["port"], f"{end['node']}:{end['interface']}"}
+        return names | self._sandboxes(link, server)
+
+    def _sandboxes(self, link: Json, server: str) -> set[str]:
+        ends = (end for end in link["endpoints"] if end["server"] == server and end["node"] in self.nodes)
+        return {self.nodes[end["node"]]["sandbox"] for end in ends}
 
     def _node_names(self, name: str) -> set[str]:
         return {name, self.nodes[name]["container"], self.nodes[name]["sandbox"]}
@@ -132,7 +140,7 @@ class _Reporter:
             return {"state": "error", "reason": outcome.broken}
         names: set[str] = set()
         for key, link in self.links.items():
-            if outcome.server in link["tags"]:
+            if outcome.server in link["servers"]:
                 names |= self.link_names(key, outcome.server)
         for name, node in self.nodes.items():
             if node["server"] == outcome.server:
@@ -181,15 +189,15 @@ class _Reporter:
     def _link_state(self, key: str) -> State:
         link = self.links[key]
         ends = link["endpoints"]
-        errors = [reason for server in link["tags"] for reason in self._link_errors(key, server)]
+        errors = [reason for server in link["servers"] for reason in self._link_errors(key, server)]
         if errors:
             return "error", _joined(errors)
-        stopped = sorted({end["node"] for end in ends if self.node_states[end["node"]][0] == "stopped"})
-        if len(ends) < 2 or stopped:
+        stopped = sorted({end["node"] for end in ends if self.node_states.get(end["node"], ("", ""))[0] == "stopped"})
+        if (len(ends) < 2 and link["proof"] == "frames") or stopped:
             return "down", f"node {', '.join(stopped)} is stopped" if stopped else "only one endpoint" if ends else "no endpoint"
-        differences = [text for server in link["tags"] for text in self._differences(key, server)]
-        unproven = [self.outcomes[server] for server in link["tags"] if self.outcomes[server].certified is None]
-        if len(unproven) == len(link["tags"]) and not any(one.certify_error for one in unproven):
+        differences = [text for server in link["servers"] for text in self._differences(key, server)]
+        unproven = [self.outcomes[server] for server in link["servers"] if self.outcomes[server].certified is None]
+        if len(unproven) == len(link["servers"]) and not any(one.certify_error for one in unproven):
             if differences and not (self.predicted and not self.certifying):
                 return "error", _joined(differences)
             silent = all(one.silent for one in unproven)
@@ -197,7 +205,10 @@ class _Reporter:
             return "pending", would or ("nothing was done" if silent else "not certified")
         missing = [f"{one.server} was not certified: {one.certify_error or 'no result'}" for one in unproven]
         faults = [*differences, *missing, *self.proof.faults(key, but={one.server for one in unproven})]
-        return ("error", _joined(faults)) if faults else ("up", "")
+        if faults:
+            return "error", _joined(faults)
+        silent_ends = self.proof.without_carrier(key) if link["proof"] == "device" else ""
+        return ("down", silent_ends) if silent_ends else ("up", "")
 
     def _link_errors(self, key: str, server: str) -> list[str]:
         outcome = self.outcomes[server]
@@ -209,24 +220,34 @@ class _Reporter:
         """What is not as declared on a server now; a converge that was no prediction has read everything back itself."""
         outcome = self.outcomes[server]
         if self.predicted:
-            sandboxes = {self.nodes[end["node"]]["sandbox"] for end in self.links[key]["endpoints"]}
-            return [f"{server}: {describe_change(one)}" for one in outcome.changes_of(self.link_names(key, server) - sandboxes)]
+            names = self.link_names(key, server) - self._sandboxes(self.links[key], server)
+            return [f"{server}: {describe_change(one)}" for one in outcome.changes_of(names)]
         if outcome.info is None:
             return []
         differences = []
         for layer, kind in (("ports", "port"), ("tunnels", "tunnel")):
-            have = {one["name"]: one for one in outcome.info.get(layer) or ()}
+            have = {one["name"] or _end_of(one): one for one in outcome.info.get(layer) or ()}
             for want in self.plan["slices"][server][layer]:
                 if key == want["link"] or any(one["key"] == key for one in want.get("links") or ()):
-                    differences += _compare(f"{server}: {kind} {want['name']}", have.get(want["name"]), want)
+                    found = have.get(want["name"]) or have.get(_end_of(want))
+                    differences += _compare(f"{server}: {kind} {want['name']}", found, want)
         return differences
 
 
 def _compare(what: str, have: Json | None, want: Json) -> list[str]:
     if have is None:
         return [f"{what} is missing"]
-    fields = [name for name in _COMPARED if name in want and name in have and have[name] != want[name]]
-    return [f"{what}: " + ", ".join(f"{name} {have[name]} instead of {want[name]}" for name in fields)] if fields else []
+    fields = [name for name in _COMPARED if want.get(name) is not None and name in have and have[name] != want[name]]
+    words = [f"{name} {have[name]} instead of {want[name]}" for name in fields]
+    if have.get("impairment") and not want.get("impairment"):
+        words.append("tc is not declared")
+    words += [f"address {one} is missing" for one in want.get("addresses") or () if "addresses" in have and one not in have["addresses"]]
+    return [f"{what}: " + ", ".join(words)] if words else []
+
+
+def _end_of(one: Json) -> str:
+    """What tells a port that has no device on its server; empty for what is no port."""
+    return f"{one['node']}:{one['interface']}" if one.get("interface") else ""
 
 
 def _done(action: str) -> str:

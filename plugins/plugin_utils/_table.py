@@ -36,9 +36,17 @@ def render_report(report: Json, width: int = 120) -> str:
 
 def _link_row(link: Json) -> tuple[str, ...]:
     tags = [f"{server}: {tag}" for server, tag in sorted(link["tags"].items())]
+    if not tags:
+        tags = sorted({end["server"] for end in link["endpoints"]})
     tags[_MOST_TAGS:] = [f"{len(tags) - _MOST_TAGS} more"] if len(tags) > _MOST_TAGS else []
     vni = "" if link["vni"] is None else str(link["vni"])
-    return _shortened(link["key"], _LINK_WIDTH), link["state"], ", ".join(tags), vni, str(link["mtu"]), link["reason"]
+    mtu = "" if link["mtu"] is None else str(link["mtu"])
+    return _shortened(link["key"], _LINK_WIDTH), _state(link), ", ".join(tags), vni, mtu, link["reason"]
+
+
+def _state(link: Json) -> str:
+    """What no frame has proven is not told as if one had."""
+    return f"{link['state']} (device)" if link["state"] == "up" and link["proof"] == "device" else str(link["state"])
 
 
 def _node_row(node: Json) -> tuple[str, ...]:

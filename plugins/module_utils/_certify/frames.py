@@ -170,14 +170,42 @@ def _names(body: bytes) -> tuple[str, str]:
     return (parts[1].decode(errors="replace"), parts[2].decode(errors="replace"))
 
 
+def sources(link: Link) -> dict[str, list[Endpoint]]:
+    """Endpoint -> those whose frames must arrive there, by its name.
+
+    Of a segment with very many ends, each sends to the one before it, and the first to the last: so each is heard, and hears. Those of
+    a server follow each other, and each sends to one that has just sent: bridges know by then where that is, and flood nothing.
+    """
+    if link.probe == "device":
+        return {}
+    if link.probe == "full":
+        return {end.name: [far for far in link.endpoints if far.name != end.name] for end in link.endpoints}
+    ring = sorted(link.endpoints, key=lambda end: (end.server, end.name))
+    return {end.name: [ring[(place + 1) % len(ring)]] for place, end in enumerate(ring)} if len(ring) > 1 else {}
+
+
+def kinds_of(link: Link) -> tuple[Kind, ...]:
+    """What is sent on a link."""
+    return _ALL if link.probe == "full" else tuple(kind for kind in _ALL if kind.destination is None and link.probe == "light")
+
+
+def _targets(link: Link) -> dict[str, list[str]]:
+    """The same the other way round: endpoint -> the names of those that it sends to."""
+    found: dict[str, list[str]] = {}
+    for target, senders in sources(link).items():
+        for sender in senders:
+            found.setdefault(sender.name, []).append(target)
+    return found
+
+
 def outgoing(run: RunId, links: t.Sequence[Link], server: str, *, number: int = 1) -> t.Iterator[Outgoing]:
     """All frames that the endpoints of this server send, kind by kind, so that frames of one link are far apart."""
+    plans = [(link, kinds_of(link), _targets(link), any(end.server != server for end in link.endpoints)) for link in links]
     for kind in _ALL:
-        for link in links:
-            crosses = any(end.server != server for end in link.endpoints)
-            for end in link.endpoints:
+        for link, kinds, targets, crosses in plans:
+            for end in sorted(link.endpoints, key=lambda one: one.name) if kind in kinds else ():
                 if end.server != server:
                     continue
-                targets = [far.name for far in link.endpoints if far.name != end.name]
-                for target in targets if kind.destination is None else targets[:1]:
+                there = targets.get(end.name, [])
+                for target in there if kind.destination is None else there[:1]:
                     yield Outgoing(end, kind.name, build(run, link, end.name, kind, target, number=number), crosses)

@@ -14,6 +14,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._certify import fram
 from ansible_collections.archetype.lab.plugins.module_utils._certify.tally import Tally
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import parse_alias
+from ansible_collections.archetype.lab.plugins.module_utils._ports import netns_paths
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._declared import Endpoint, Link
@@ -50,6 +51,11 @@ class Run:
     def local(self) -> list[tuple[Link, Endpoint]]:
         return [(link, end) for link in self.links for end in link.endpoints if end.server == self.server]
 
+    @property
+    def sending(self) -> list[tuple[Link, Endpoint]]:
+        """Those whose frames enter the bridge."""
+        return [(link, end) for link, end in self.local if link.probe != "device"]
+
 
 def listen(run: Run, _server: Server) -> Result:
     listener.start(Tally(run.id, run.server, run.links), run.lifetime)
@@ -66,7 +72,7 @@ def send(run: Run, server: Server) -> Result:
 
 def collect(run: Run, server: Server) -> Result:
     seen = listener.ask(run.id, {"do": "collect", "timeout": run.timeout}, timeout=3 * run.timeout + 30.0)
-    return _with_ports(run, seen, server.net.read())
+    return _with_ports(run, seen, server)
 
 
 def certify_here(run: Run, server: Server) -> Result:
@@ -82,12 +88,12 @@ def certify_here(run: Run, server: Server) -> Result:
         here = listener.Listener(sock, Tally(run.id, run.server, run.links))
         unsent = _send(run, server)["unsent"]
         seen = here.collect(run.timeout)
-    return _with_ports(run, {**seen, "unsent": unsent}, server.net.read())
+    return _with_ports(run, {**seen, "unsent": unsent}, server)
 
 
 def _send(run: Run, server: Server) -> Result:
     """What goes through a tunnel is sent twice: a far bridge that is kept from its work for a moment loses frames of large bursts."""
-    if not run.local:
+    if not run.sending:
         return {"sent": 0, "unsent": {}}
     numbers, unsent = port_numbers(run, server.ovs.read())
     sent = 0
@@ -116,7 +122,7 @@ def port_numbers(run: Run, state: OvsState) -> tuple[dict[str, int], dict[str, s
         )
     numbers: dict[str, int] = {}
     reasons: dict[str, str] = {}
-    for _link, end in run.local:
+    for _link, end in run.sending:
         port = state.ports.get(end.port)
         if port is None or port.bridge != run.bridge:
             where = f"it is on bridge {port.bridge}" if port else "it does not exist"
@@ -129,16 +135,26 @@ def port_numbers(run: Run, state: OvsState) -> tuple[dict[str, int], dict[str, s
     return numbers, reasons
 
 
-def _with_ports(run: Run, seen: Result, devices: t.Mapping[str, Device]) -> Result:
+def _with_ports(run: Run, seen: Result, server: Server) -> Result:
     """The result of collect: what was seen, with the state of each local port, and strays on other ports of ours as leaks."""
+    devices, inside = server.net.read(), _inside(run, server)
     unsent = seen.pop("unsent")
     ports: dict[str, dict[str, t.Any]] = {}
     for _link, end in run.local:
-        device = devices.get(end.port)
-        error = unsent.get(end.name, "") if device else f"device {end.port} does not exist"
+        device = inside.get(end.sandbox, {}).get(end.interface) if end.sandbox else devices.get(end.port)
+        missing = f"sandbox {end.sandbox} has no interface {end.interface}" if end.sandbox else f"device {end.port} does not exist"
+        error = unsent.get(end.name, "") if device else missing
         ports[end.name] = {"carrier": bool(device and device.carrier), "error": error}
     leaks = seen["leaks"] + _stray_leaks(run, seen.pop("strays"), devices)
     return {**seen, "leaks": leaks, "ports": ports}
+
+
+def _inside(run: Run, server: Server) -> t.Mapping[str, t.Mapping[str, Device]]:
+    """The devices of the sandboxes that have an interface which is there only."""
+    names = sorted({end.sandbox for _link, end in run.local if end.sandbox})
+    paths = netns_paths(server, names)
+    found = server.net.read_netns(sorted(set(paths.values()))) if paths else {}
+    return {name: found[path] for name, path in paths.items()}
 
 
 def _stray_leaks(run: Run, strays: list[dict[str, str]], devices: t.Mapping[str, Device]) -> list[dict[str, str]]:

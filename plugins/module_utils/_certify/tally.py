@@ -46,6 +46,7 @@ class Tally:
     _links: dict[bytes, str] = field(default_factory=dict)
     _names: dict[bytes, str] = field(default_factory=dict)
     _macs: dict[bytes, str] = field(default_factory=dict)
+    _sources: dict[str, dict[str, list[Endpoint]]] = field(default_factory=dict)
     _missing: set[tuple[Sent, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -55,16 +56,15 @@ class Tally:
             for end in link.endpoints:
                 self._names[frames.digest(end.name)] = end.name
                 self._macs[frames.probe_mac(self.run.lab, end.name)] = end.name
-                if end.server == self.server:
+                if end.server == self.server and link.probe != "device":
                     self._ports[end.port] = (link, end)
+            self._sources[link.key] = frames.sources(link)
         self._missing = set(self._expected())
 
     def _expected(self) -> t.Iterator[tuple[Sent, str]]:
         for link, end in self._ports.values():
-            for far in link.endpoints:
-                if far.name == end.name:
-                    continue
-                for kind in frames.KINDS.values():
+            for far in self._sources[link.key].get(end.name, ()):
+                for kind in frames.kinds_of(link):
                     target = "" if kind.destination else end.name
                     yield Sent(link.key, far.name, kind.name, target), end.port
 
@@ -123,14 +123,13 @@ class Tally:
     def _frames(self, seen: t.Collection[tuple[Sent, str]]) -> list[dict[str, t.Any]]:
         found = []
         for link, end in sorted(self._ports.values(), key=lambda one: (one[0].key, one[1].name)):
-            for far in link.endpoints:
-                if far.name != end.name:
-                    kinds = [
-                        kind.name
-                        for kind in frames.KINDS.values()
-                        if (Sent(link.key, far.name, kind.name, "" if kind.destination else end.name), end.port) in seen
-                    ]
-                    found.append({"link": link.key, "source": far.name, "target": end.name, "kinds": kinds})
+            for far in self._sources[link.key].get(end.name, ()):
+                kinds = [
+                    kind.name
+                    for kind in frames.kinds_of(link)
+                    if (Sent(link.key, far.name, kind.name, "" if kind.destination else end.name), end.port) in seen
+                ]
+                found.append({"link": link.key, "source": far.name, "target": end.name, "kinds": kinds})
         return found
 
     @staticmethod

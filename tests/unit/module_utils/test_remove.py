@@ -71,7 +71,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
         if hasattr(module, "STATE_DIR"):
             monkeypatch.setattr(module, "STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(_lock, "RUN_DIR", str(tmp_path / "run"))
-    monkeypatch.setattr(_ports, "_netns_paths", lambda _server, sandboxes: {name: name for name in sandboxes})
+    monkeypatch.setattr(_ports, "netns_paths", lambda _server, sandboxes: {name: name for name in sandboxes})
     box = Box()
     want = Request(lab="demo", ports=PORTS, bridge="arch-ovs")
     assert _ports.converge(box.server, want).errors == []
