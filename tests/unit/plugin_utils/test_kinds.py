@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -80,3 +81,100 @@ def test_kinds_are_found_in_any_case_and_unknown_ones_are_not():
 @pytest.mark.parametrize(("name", "disk"), [("a.qcow2", True), ("/x/N9.QCOW2", True), ("vrnetlab/a:1.qcow", True), ("r/a:1", False)])
 def test_a_disk_image_is_told_by_its_name(name, disk):
     assert _kinds.is_disk_image(name) is disk
+
+
+# what is known of virtual machines
+
+VMS = {path.stem: kind for path in FILES if (kind := _kinds.find_kind(path.stem)).provider == "vm"}
+NATIVE = {name: kind for name, kind in VMS.items() if kind.hardware}
+
+
+@pytest.mark.parametrize("kind", NATIVE.values(), ids=lambda kind: kind.name)
+def test_a_machine_has_memory_cpus_a_disk_nics_and_a_console(kind):
+    assert kind.memory >= 128 * 2**20
+    assert kind.cpu >= 1
+    assert {"machine", "disk_bus", "nic_model", "serial_type", "serial_count", "graphics"} <= set(kind.hardware)
+    assert kind.memory >= kind.hardware.get("minimum_memory", 0)
+
+
+@pytest.mark.parametrize("kind", NATIVE.values(), ids=lambda kind: kind.name)
+def test_no_machine_asks_for_what_qemu_does_not_have(kind):
+    """IDE on q35 is refused by QEMU: configurations on a CD-ROM could not be given to such machines."""
+    buses = {kind.hardware["disk_bus"], kind.hardware.get("cdrom_bus", "sata")}
+    assert "q35" not in kind.hardware["machine"] or "ide" not in buses
+    assert (kind.startup_config.medium == "iso") == ("cdrom_bus" in kind.hardware)
+
+
+def test_a_kind_without_hardware_says_so_by_having_none():
+    """They come packed only, or nobody has told what they need of a bare machine."""
+    assert sorted(set(VMS) - set(NATIVE)) == [
+        "checkpoint_cloudguard",
+        "ciena_saos",
+        "cisco_sdwan",
+        "cisco_xrd_vrouter",
+        "generic_vm",
+        "huawei_vrp",
+        "juniper_apstra",
+        "juniper_cjunosevolved",
+        "juniper_vmx",
+        "juniper_vqfx",
+        "nokia_sros",
+        "nvidia_cumulusvx",
+    ]
+
+
+def test_nics_that_a_machine_keeps_to_itself_have_no_name_and_move_no_port():
+    """Data NIC 1 of XRv 9000 is the machine's NIC 3, and eth1 in a topology, packed or not."""
+    xrv9k, ftdv = _kinds.find_kind("xrv9k").interfaces, _kinds.find_kind("ftdv").interfaces
+    assert (xrv9k.reserved, xrv9k.first, ftdv.reserved, ftdv.first) == (2, 1, 1, 1)
+    assert {kind.name for kind in VMS.values() if kind.interfaces.reserved} == {"cisco_xrv9k", "cisco_ftdv"}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("cisco_xrv9k", {"machine": "pc", "serial_type": "tcp", "serial_count": 4, "sockets": 1, "smbios_product": "Cisco IOS XRv 9000"}),
+        ("cisco_n9kv", {"disk_bus": "sata", "nic_model": "e1000", "efi": "stateless", "cpu_flags_off": ["smep", "smap", "pku", "umip"]}),
+        ("cisco_cat9kv", {"machine": "pc-i440fx-6.2", "minimum_cpu": 4, "minimum_memory": 18 * 2**30}),
+        ("cisco_vios", {"machine": "pc-i440fx-6.2", "disk_bus": "ide", "nic_model": "e1000"}),
+        ("juniper_vjunosrouter", {"machine": "pc-q35-6.2", "nested": True}),
+        ("fmcv", {"data_disks": [256 * 2**30]}),
+    ],
+)
+def test_hardware_of_some_machines(name, facts):
+    hardware = VMS[name].hardware
+    assert {key: hardware[key] for key in facts} == facts
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("cisco_n9kv", "User Access Verification"),
+        ("cisco_n9kv", "switch(boot)#"),
+        ("cisco_asav", "ciscoasa>"),
+        ("cisco_c8000v", "Press RETURN to get started!"),
+        ("mikrotik_ros", "MikroTik Login: "),
+        ("arista_ceos", "%SYS-5-SYSTEM_RESTARTED: System restarted"),
+        ("nokia_srlinux", "SR Linux has started"),
+        ("cisco_iol", "Press RETURN to get started!"),
+    ],
+)
+def test_what_ready_devices_print(name, line):
+    assert re.search(_kinds.find_kind(name).readiness.pattern, line)
+
+
+def test_a_packed_machine_is_ready_when_its_launcher_says_so():
+    packed = {kind.readiness.packed_pattern for kind in VMS.values() if not kind.readiness.optout}
+    assert packed == {"Startup complete in", ""}
+    assert VMS["cisco_n9kv"].readiness.packed_pattern == "Startup complete in"
+    assert re.search("Startup complete in", "launch: Startup complete in: 0:03:11")
+
+
+def test_kinds_that_opt_out_of_waiting():
+    assert {path.stem for path in FILES if _kinds.find_kind(path.stem).readiness.optout} == {
+        "cisco_xrd",
+        "cumulus_cvx",
+        "juniper_crpd",
+        "vyosnetworks_vyos",
+        "windows",
+    }

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""docs/kinds.md against the kind files: one row for each, with what its file says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.archetype.lab.plugins.plugin_utils import _kind_reader, _kinds, _placeholders
+from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
+from ansible_collections.archetype.lab.plugins.plugin_utils._forms import examples
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._naming import linux_name
+
+PAGE = (Path(__file__).parents[3] / "docs" / "kinds.md").read_text()
+PROVIDERS = {
+    "container": "container",
+    "external": "a container that is there",
+    "host": "the server",
+    "segment": "a wire",
+    "vm": "virtual machine",
+}
+
+
+def code(*names: str) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def image_of(kind: Kind) -> str:
+    if kind.image:
+        return code(kind.image)
+    if kind.provider == "vm":
+        return ", ".join(["vrnetlab"] * ("CLAB_INTFS" in kind.boot.env) + ["disk"] * bool(kind.hardware))
+    return "container" if kind.provider == "container" else ""
+
+
+def row(kind: Kind) -> str:
+    """A kind as the page has it."""
+    names = kind.interfaces
+    *forms, linux = examples(names)
+    first = forms[0] if forms else linux
+    management = code(*filter(None, (names.management, names.management_vendor))).replace(", ", " = ")
+    cells = [
+        code(kind.name),
+        code(*kind.aliases),
+        kind.description,
+        PROVIDERS[kind.provider],
+        code(*forms),
+        f"{code(first)} = {code(linux_name(kind, first))}" if forms else code(linux),
+        management,
+        image_of(kind),
+    ]
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
+
+
+ROWS = [row(_kinds.find_kind(path.stem)) for path in sorted(set(_kinds.kind_files().values()))]  # type: ignore[arg-type]
+
+
+def section(title: str) -> str:
+    return PAGE.split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def test_every_kind_has_a_row_that_says_what_its_file_says() -> None:
+    assert [line for line in section("All kinds").splitlines() if line.startswith("| `")] == ROWS
+
+
+def test_the_example_of_a_kind_of_ones_own_is_one(tmp_path: Path) -> None:
+    text = re.findall(r"```yaml\n(# kinds/.*?)```", section("Kinds of your own"), re.DOTALL)
+    assert len(text) == 1
+    (tmp_path / "acme_switch.yml").write_text(text[0])
+    catalog = Catalog([str(tmp_path)])
+    assert catalog.problems == []
+    acme = catalog.find("acme")
+    assert acme is not None
+    told = dict(re.findall(r"`([\w/.-]+)` is `([\w.-]+)`", section("Kinds of your own")))
+    assert told
+    assert {text: linux_name(acme, text) for text in told} == told
+
+
+def test_the_sections_of_a_kind_file_are_told() -> None:
+    told = re.findall(r"^\| `(\w+)` \|", section("What a kind file says"), re.MULTILINE)
+    assert sorted(told) == sorted(_kind_reader.KEYS[""])
+
+
+@pytest.mark.parametrize(("title", "known"), [("Everywhere", _placeholders.NODE), ("for every data interface", _placeholders.INTERFACE)])
+def test_every_placeholder_is_told(title: str, known: dict[str, str]) -> None:
+    table = section("Placeholders").split(title, 1)[1].split("\n\n", 2)[1]
+    told = dict(re.findall(r"^\| `\{(\w+)\}` \| (.*) \|$", table, re.MULTILINE))
+    assert told == dict(known)
