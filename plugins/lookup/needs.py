@@ -35,6 +35,7 @@ _raw:
     images: {description: Image references., type: list, elements: str}
     binds: {description: Paths that must exist on the servers., type: list, elements: str}
     containers: {description: Container names., type: list, elements: str}
+    management: {description: Whether the lab has a management network., type: bool}
 """
 
 import typing as t

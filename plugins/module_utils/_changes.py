@@ -23,7 +23,8 @@ _SIGNS: dict[str, str] = {"create": "+", "delete": "-"}
 class Change:
     """One object that is changed.
 
-    kind: what the object is: C(bridge), C(port), C(tunnel), C(sandbox), C(container), C(file), C(exec), C(state), C(lock).
+    kind: what the object is: C(bridge), C(port), C(tunnel), C(sandbox), C(container), C(file), C(exec), C(firewall),
+        C(hosts), C(sysctl), C(state), C(lock).
     name: its name on the server.
     label: what a human calls it (C(router1:eth1), a link key), or empty.
     fields: field -> (have, want), for the fields that differ.

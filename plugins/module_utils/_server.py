@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.archetype.lab.plugins.module_utils._docker._port import Docker
     from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Netlink
+    from ansible_collections.archetype.lab.plugins.module_utils._nft._port import Nft
     from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsDb
 
 STATE_DIR = "/var/lib/archetype-lab"
@@ -52,10 +53,13 @@ def make_state_dir() -> None:
 class Server:
     """Backends may be handed in, which is how unit tests use fakes."""
 
-    def __init__(self, *, ovs: OvsDb | None = None, net: Netlink | None = None, docker: Docker | None = None) -> None:
+    def __init__(
+        self, *, ovs: OvsDb | None = None, net: Netlink | None = None, docker: Docker | None = None, nft: Nft | None = None
+    ) -> None:
         self._ovs = ovs
         self._net = net
         self._docker = docker
+        self._nft = nft
 
     @property
     def ovs(self) -> OvsDb:
@@ -81,10 +85,18 @@ class Server:
             self._docker = connect()
         return self._docker
 
+    @property
+    def nft(self) -> Nft:
+        if self._nft is None:
+            from ansible_collections.archetype.lab.plugins.module_utils._nft._adapter import connect
+
+            self._nft = connect()
+        return self._nft
+
     def __enter__(self) -> Server:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        for backend in (self._ovs, self._net, self._docker):
+        for backend in (self._ovs, self._net, self._docker, self._nft):
             if backend is not None:
                 backend.close()

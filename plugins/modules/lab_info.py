@@ -59,6 +59,12 @@ options:
     type: list
     elements: str
     default: []
+  management:
+    description:
+      - Whether to look at what a management network could clash with - the subnets of this server, the ports that are listened on or
+        published by other labs, and whether nftables is there.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -102,7 +108,9 @@ observed:
       type: list
       elements: dict
     claims:
-      description: What is on the server and is not the lab's - C(tags), C(vnis), C(devices), C(macs), C(containers), each with whose it is.
+      description:
+        - What is on the server and is not the lab's - C(tags), C(vnis), C(devices), C(macs), C(containers), each with whose it is.
+        - With O(management=true) also C(subnets) and C(published), which is protocol, port and address.
       type: dict
     images:
       description: Each of O(images) with its id, or null.
@@ -135,6 +143,8 @@ observed:
     versions: {ovs: 3.1.0, docker: 20.10.24, kernel: 6.1.0, python: 3.11.2}
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archetype.lab.plugins.module_utils import _argspec
@@ -155,12 +165,14 @@ def main() -> None:
             "images": {"type": "list", "elements": "str", "default": []},
             "binds": {"type": "list", "elements": "path", "default": []},
             "containers": {"type": "list", "elements": "str", "default": []},
+            "management": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
-    wanted = {name: tuple(params[name]) for name in lists}
-    query = Query(params["lab"], params["server"], params["bridge"], peers_needed=params["peers_needed"], **wanted)
+    wanted: dict[str, t.Any] = {name: tuple(params[name]) for name in lists}
+    flags = {name: params[name] for name in ("peers_needed", "management")}
+    query = Query(params["lab"], params["server"], params["bridge"], **{**wanted, **flags})
 
     def work() -> dict[str, object]:
         with Server() as server:

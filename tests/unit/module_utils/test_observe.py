@@ -14,12 +14,13 @@ from ansible_collections.archetype.lab.plugins.module_utils import _lock, _obser
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port, Tunnel
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, Vxlan
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import OWN_NETNS, Address, Device, DeviceRoute, Vxlan
 from ansible_collections.archetype.lab.plugins.module_utils._observe import Query, observe
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsBridge, OvsInterface, OvsPort
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 from ansible_collections.archetype.lab.plugins.module_utils._underlay import Underlay
 from tests.unit.module_utils.fakes import FakeNet, FakeOvs
+from tests.unit.module_utils.nft_fake import FakeNft
 
 LAB, ROLE = "archetype-lab", "archetype-role"
 
@@ -73,10 +74,11 @@ class Machine:
         self.net = FakeNet()
         self.ovs = FakeOvs(self.net)
         self.docker = Docker()
+        self.nft = FakeNft()
         self.ovs.bridges["arch-ovs"] = OvsBridge("arch-ovs", "netdev", "standalone", other_config={"forward-bpdu": "true"})
 
     def observe(self, **query: Any) -> dict[str, Any]:
-        server = Server(ovs=self.ovs, net=self.net, docker=self.docker)  # type: ignore[arg-type]
+        server = Server(ovs=self.ovs, net=self.net, docker=self.docker, nft=self.nft)  # type: ignore[arg-type]
         return observe(server, Query("demo", **query))
 
     def deploy(self) -> None:
@@ -111,7 +113,7 @@ def test_a_server_with_nothing_of_the_lab_is_empty_and_says_so(machine: Machine)
         "forward_bpdu": True,
         "vlan_limit": 1,
     }
-    assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}}
+    assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}}
     assert seen["lock"] is None
     assert seen["versions"]["docker"] == "20.10.24"
 
@@ -140,7 +142,7 @@ def test_what_the_lab_has_is_in_the_shape_of_the_declared_state(machine: Machine
             "status": "running", "sandbox_status": "running", "started_at": "2026-11-20T10:00:00Z",
         }
     ]  # fmt: skip
-    assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}}
+    assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}}
 
 
 def test_every_backend_is_read_once(machine: Machine) -> None:
@@ -257,3 +259,33 @@ def test_one_thing_that_cannot_be_read_is_an_error_too(machine: Machine) -> None
     machine.net.unreadable = True
     with pytest.raises(LabError, match="cannot read the devices"):
         machine.observe()
+
+
+def test_what_a_management_network_could_clash_with_is_looked_at_where_there_is_to_be_one(machine: Machine) -> None:
+    def device(name: str, *addresses: str, alias: str = "", routes: Sequence[str] = ()) -> Device:
+        known = tuple(DeviceRoute(to, 4) for to in routes)
+        return Device(name, 1, alias=alias, addresses=tuple(Address(one) for one in addresses), routes=known)
+
+    machine.net.inside[OWN_NETNS] = {
+        "lo": device("lo", "127.0.0.1/8", "::1/128"),
+        "eth0": device("eth0", "198.51.7.5/24", "fe80::1/64", routes=("default", "198.51.7.0/24", "10.0.0.0/8")),
+        "am1": device("am1", "198.51.100.1/24", alias="archetype-lab:demo:end:srv1"),
+        "am2": device("am2", "198.51.101.1/24", alias="archetype-lab:other:end:srv1"),
+    }
+    machine.nft.objects = [
+        {"rule": {"family": "inet", "table": f"archetype-lab-{lab}", "chain": "published", "handle": 1, "expr": [{"match": {
+            "op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": port}}]}}
+        for lab, port in (("demo", 7001), ("other", 7002))
+    ]  # fmt: skip
+    seen = machine.observe(management=True)
+    assert seen["claims"]["subnets"] == {
+        "10.0.0.0/8": "device eth0 (foreign)", "198.51.7.0/24": "device eth0 (foreign)", "198.51.101.0/24": "lab other",
+    }  # fmt: skip
+    assert seen["claims"]["published"]["udp:7002:*"] == "lab other"
+    assert "udp:7001:*" not in seen["claims"]["published"]
+    assert seen["versions"]["nft"] is True
+    machine.nft.there = False
+    assert machine.observe(management=True)["versions"]["nft"] is False
+    machine.nft.there, reads = True, machine.nft.reads
+    assert machine.observe()["versions"]["nft"] is None
+    assert machine.nft.reads == reads

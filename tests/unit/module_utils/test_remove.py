@@ -22,6 +22,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._runner import Parti
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 from tests.unit.module_utils.docker_fake import FakeDocker
 from tests.unit.module_utils.fakes import FakeNet, FakeOvs
+from tests.unit.module_utils.nft_fake import FakeNft
 
 RUN = Run("me", "token")
 PORTS = tuple(
@@ -56,13 +57,14 @@ class Box:
     def __init__(self) -> None:
         self.net = FakeNet(inside={"/proc/self/a": {}, "/proc/self/b": {}})
         self.ovs = FakeOvs(self.net)
+        self.nft = FakeNft()
         self.docker = FakeDocker({"image": Image("sha256:1")})
         self.docker.create("clab-demo-a", {"Image": "image", "Labels": LABELS, "HostConfig": {"NetworkMode": "none"}})
         self.docker.start("clab-demo-a")
 
     @property
     def server(self) -> Server:
-        return Server(ovs=self.ovs, net=self.net, docker=self.docker)
+        return Server(ovs=self.ovs, net=self.net, docker=self.docker, nft=self.nft)
 
 
 @pytest.fixture
