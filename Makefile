@@ -22,7 +22,7 @@ export PATH := $(BIN):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 
 LINK := collections/ansible_collections/archetype/lab
 DEMO := -i inventory/this_machine.yml -i playbooks/files/demo/demo.lab.yml
-TEST_PACKAGES := docker.io ethtool iperf3 iproute2 iputils-ping mmdebstrap openssh-client openssh-server openvswitch-switch \
+TEST_PACKAGES := docker.io ethtool iperf3 iproute2 iputils-ping mmdebstrap nftables openssh-client openssh-server openvswitch-switch \
 	busybox-static procps python3-venv shellcheck strace sudo tcpdump util-linux
 
 .PHONY: help
