@@ -28,7 +28,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import (
     SaveConfig,
     StartupConfig,
 )
-from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, plain_data
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, plain_data, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._words import memory_bytes
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value
 
@@ -303,7 +303,7 @@ class _KindReader(Reader):
     def _choice(self, values: MapValue, key: str, choices: tuple[str, ...]) -> str:
         found = self._text(values, key)
         if found and found not in choices:
-            self.problems.add(values.get(key), f"{key} is {found}", f"It is one of {', '.join(choices)}")
+            self.problems.add(values.get(key), f"{key} is {word(found)}", f"It is one of {', '.join(choices)}")
         return found
 
     def _memory(self, values: MapValue, key: str) -> int:

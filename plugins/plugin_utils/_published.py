@@ -49,7 +49,8 @@ def parse_port(text: str) -> list[Wish]:
     body, slash, protocol = text.strip().partition("/")
     protocol = protocol.lower() if slash else "tcp"
     if protocol not in PROTOCOLS:
-        raise PortFault(f"{protocol or 'nothing'} is not a protocol", f"It is one of {', '.join(PROTOCOLS)}")
+        shown = protocol if protocol.isalnum() and len(protocol) < 20 else repr(protocol[:30]) if protocol else "nothing"
+        raise PortFault(f"{shown} is not a protocol", f"It is one of {', '.join(PROTOCOLS)}")
     before, _colon, inside = body.rpartition(":")
     address, _colon, outside = before.rpartition(":") if ":" in before else ("", "", before)
     address = _address(address)
