@@ -14,6 +14,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._allocation import Allocation, Settings, allocate
+from ansible_collections.archetype.lab.plugins.plugin_utils._collector import uncollected
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_container import declare_container
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import HOSTS, Joined, hosts_path, join
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_port import declare_port
@@ -50,6 +51,7 @@ BRIDGE: Json = {"name": "arch-ovs", "datapath_type": "auto", "fail_mode": "stand
 _T = t.TypeVar("_T")
 
 
+@uncollected
 def make_plan(
     lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any], *, complete: bool = True
 ) -> dict[str, t.Any]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._cards import with_cards
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
+from ansible_collections.archetype.lab.plugins.plugin_utils._collector import uncollected
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Inheritance, Level, LevelReader, Settings
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
@@ -41,6 +42,7 @@ _WORDS = ("group", "kind", "labels", "position")
 """Keys that are words for people: a node that is no device may have them."""
 
 
+@uncollected
 def load_topology(path: str, environment: t.Mapping[str, str] | None = None, catalog: Catalog | None = None) -> Topology:
     """A topology file. environment: where C($NAME) comes from, None for this process's. catalog: its kinds, None for the collection's.
 

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-BENCHMARKS = ("ports", "tunnels", "lab")
+BENCHMARKS = ("ports", "tunnels", "lab", "topology")
 
 
 def machine() -> dict[str, Any]:
