@@ -29,7 +29,8 @@ JUMP = (
     "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
     "{% set server = hostvars[lab_server] %}"
     "{% if server.ansible_connection | default('ssh') not in ['local', 'ansible.builtin.local'] %}"
-    "{% set words = [server.ansible_ssh_common_args | default('', true)] %}"
+    "{% set words = ['-o ControlPath=none', server.ansible_ssh_args | default('', true),"
+    " server.ansible_ssh_common_args | default('', true), server.ansible_ssh_extra_args | default('', true)] | select | list %}"
     "{% set words = words + ['-i ' ~ server.ansible_ssh_private_key_file | quote] if server.ansible_ssh_private_key_file"
     " | default('', true) else words %}"
     "{% set words = words + ['-p ' ~ server.ansible_port] if server.ansible_port | default('', true) else words %}"
@@ -40,7 +41,8 @@ JUMP = (
 )
 """How nodes are reached by SSH: through their server, with what Ansible itself reaches the server by. It is evaluated for each node when
 it is used, so that it follows the server's variables wherever they are set. Keys of nodes are not remembered: a node that is made anew has
-another, and whoever is on the path between server and node is on the server. The key of the server is checked as ever."""
+another, and whoever is on the path between server and node is on the server. The key of the server is checked as ever. A connection of its
+own for each node, as sshd lets ten sessions share one."""
 
 
 def lab_group(lab: str, safe: t.Callable[[str], str]) -> str:

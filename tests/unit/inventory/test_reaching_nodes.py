@@ -76,7 +76,7 @@ def test_the_way_is_through_the_nodes_own_server(folder: Folder) -> None:
         words, way = called(folder, node, servers)
         address = folder.listed("servers.yml", "demo.lab.yml")["_meta"]["hostvars"][node]["lab_management"]["ipv4"]
         assert address in words
-        assert way == ["-W", f"[{address}]:22", "--", server]
+        assert way == ["-W", f"[{address}]:22", "-o", "ControlPath=none", "--", server]
         assert "StrictHostKeyChecking=no" in words
         assert "UserKnownHostsFile=/dev/null" in words
 
@@ -85,12 +85,14 @@ def test_the_way_has_all_that_ansible_comes_to_the_server_by(folder: Folder) -> 
     servers = (
         "lab_servers:\n  hosts: {srv1: {ansible_host: 198.18.7.1, ansible_port: 2222}, srv2: {}, srv3: {}}\n  vars:\n"
         "    ansible_user: o'brien\n"
+        "    ansible_ssh_args: -C\n    ansible_ssh_extra_args: '-4'\n"
         "    ansible_ssh_private_key_file: '{{ inventory_dir }}/my key'\n"
         '    ansible_ssh_common_args: -o ProxyCommand="ssh -W %h:%p gate" -F none\n'
     )
     _words, way = called(folder, "r1", servers)
     key = f"{folder.path}/my key"
-    assert way[2:] == ["-o", "ProxyCommand=ssh -W %h:%p gate", "-F", "none", "-i", key, "-p", "2222", "-l", "o'brien", "--", "198.18.7.1"]
+    arguments = ["-C", "-o", "ProxyCommand=ssh -W %h:%p gate", "-F", "none", "-4"]
+    assert way[4:] == [*arguments, "-i", key, "-p", "2222", "-l", "o'brien", "--", "198.18.7.1"]
     _words, way = called(folder, "r2", servers)
     assert way[-2:] == ["--", "srv2"]
     assert "-p" not in way
