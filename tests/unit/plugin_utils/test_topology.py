@@ -330,7 +330,7 @@ def test_an_unknown_kind_of_a_group_is_told_once(errors):
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(errors):
     found = errors(HEAD.replace("b: {}", "b: {kind: x}") + "  links:\n    - endpoints: [a:eth0, d:eth1]\n    - type: host\n")
-    assert [one.split(":")[1] for one in found] == ["4", "6", "6", "7"]
+    assert [one.split(":")[1] for one in found] == ["4", "6", "6", "7", "7"]
 
 
 # links
@@ -424,16 +424,23 @@ LINK_ERRORS = [
     (["{endpoints: [a:eth1, b:eth1], mut: 1}"], ['6:37: unknown key "mut" in a link. Did you mean "mtu"?']),
     (
         ["{type: vxlan, endpoint: {}}"],
-        ["6:14: links of type vxlan are not supported yet. Links join two nodes, or a node and a node of kind bridge"],
+        [
+            "6:7: a link of type vxlan has no remote. Give it the address of the far VTEP",
+            "6:7: a link of type vxlan has no vni. Give it the VNI of the far VTEP",
+            "6:31: an endpoint needs node and interface. Give both",
+        ],
     ),
     (["{type: vteh}"], ['6:14: unknown link type "vteh". Did you mean "veth"?']),
     (
-        ["endpoints: [a:eth1, host:x1]"],
-        ["6:27: links of type host are not supported yet. Links join two nodes, or a node and a node of kind bridge"],
+        ["endpoints: [macvlan:x0, host:x1]"],
+        ['6:7: a link joins "macvlan:x0" and "host:x1", and neither is a node of the lab. One end must be node:interface'],
     ),
     (
-        ["endpoints: [a:eth1, MGMT-NET:x1]"],
-        ["6:27: links of type mgmt-net are not supported yet. Links join two nodes, or a node and a node of kind bridge"],
+        ["endpoints: [a:eth1, dummy:x1]"],
+        [
+            '6:27: "dummy:x1": links of type dummy have no brief form. '
+            "Write it as {type: dummy, endpoint: {node: r1, interface: eth1}}"
+        ],
     ),
     (["text"], ['6:7: a link must be a mapping, not "text"']),
     (["~"], ["6:7: a link is empty. Give it two endpoints"]),
