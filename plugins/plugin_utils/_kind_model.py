@@ -52,6 +52,8 @@ class Interfaces:
     management: str = "eth0"
     management_vendor: str = ""
     links_may_use_management: bool = False
+    management_link: str = ""
+    """The Linux name that a link gives the management interface, where it is not the one that it has in a management network."""
     linux: str = "eth{index}"
     first: int = 1
     reserved: int = 0

@@ -42,8 +42,8 @@ KEYS: t.Mapping[str, tuple[str, ...]] = {
         "link_apply_mode", "memory", "post_boot", "readiness", "save_config", "startup_config", "type",
     ),
     "interfaces": (
-        "accepted", "cards", "first", "forms", "links_may_use_management", "linux", "management", "management_vendor", "maximum",
-        "reserved",
+        "accepted", "cards", "first", "forms", "links_may_use_management", "linux", "management", "management_link", "management_vendor",
+        "maximum", "reserved",
     ),
     "form": ("count", "linux", "name", "offset", "pattern", "slots", "step"),
     "boot": (
@@ -135,6 +135,7 @@ class _KindReader(Reader):
             management=self._text(values, "management", default.management),
             management_vendor=self._text(values, "management_vendor"),
             links_may_use_management=self._flag(values, "links_may_use_management"),
+            management_link=self._text(values, "management_link"),
             linux=self._text(values, "linux", default.linux),
             first=self._number(values, "first", default.first),
             reserved=self._number(values, "reserved", 0),

@@ -68,7 +68,7 @@ def linux_name(kind: Kind | str, text: str, *, management: bool = False) -> str:
     """
     of = _kind(kind)
     names, name = of.interfaces, text
-    if names.management and names.management_vendor and text.casefold() == names.management_vendor.casefold():
+    if names.management and text.casefold() in {one.casefold() for one in (names.management_vendor, names.management_link) if one}:
         name = names.management
     else:
         for form in names.forms:
@@ -87,7 +87,7 @@ def linux_name(kind: Kind | str, text: str, *, management: bool = False) -> str:
 def vendor_name(kind: Kind | str, linux: str) -> str:
     """The vendor name of an interface that is given by its Linux name; the same name where the vendor has no other."""
     names = _kind(kind).interfaces
-    if names.management_vendor and linux == names.management:
+    if names.management_vendor and linux in (names.management, names.management_link):
         return names.management_vendor
     return next((found for form in names.forms if (found := write(names, form, linux)) is not None), linux)
 
@@ -100,7 +100,7 @@ def _forms_of(kind: Kind) -> str:
 
 def _management(kind: Kind, text: str, allowed: bool) -> str:
     if allowed and kind.interfaces.links_may_use_management:
-        return kind.interfaces.management
+        return kind.interfaces.management_link or kind.interfaces.management
     unless = ", unless the node has network-mode: none" if kind.interfaces.links_may_use_management else ""
     raise NameFault(f"interface {quote(text)} is the management interface of kind {kind.name}", f"{_forms_of(kind)}{unless}")
 

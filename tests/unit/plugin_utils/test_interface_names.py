@@ -102,10 +102,22 @@ def test_management_is_no_end_of_a_link_unless_the_node_has_no_network_and_the_k
         with pytest.raises(NameFault, match=f"is the management interface of kind {kind.name}"):
             linux_name(kind, text)
         if names.links_may_use_management:
-            assert linux_name(kind, text, management=True) == "eth0"
+            assert linux_name(kind, text, management=True) == (names.management_link or "eth0")
         else:
             with pytest.raises(NameFault, match="is the management interface"):
                 linux_name(kind, text, management=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "linux"),
+    [
+        ("6wind_vsr fdio_vpp linux veesix_osvbng crpd juniper_csrx rare sonic-vs k8s-kind keysight_ixia-c-one nokia_srsim", "eth0"),
+        ("srl", "mgmt0"),
+    ],
+)
+def test_kinds_whose_management_interface_can_be_an_end_as_in_containerlab(names, linux):
+    assert {linux_name(name, linux, management=True) for name in names.split()} == {linux}
+    assert vendor_name("srl", "mgmt0") == vendor_name("srl", "eth0") == "mgmt0"
 
 
 @given(st.sampled_from(sorted(KINDS)), st.text(max_size=40))
