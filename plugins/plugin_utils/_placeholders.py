@@ -82,6 +82,8 @@ def faults(text: str, known: t.Container[str]) -> list[str]:
 
 def fill(text: str, values: t.Mapping[str, str]) -> str | None:
     """One line with its placeholders filled in, or None where a condition leaves it out. Those that are not among values stay."""
+    if "{" not in text:
+        return text
     while match := _CONDITION.match(text):
         if bool(values.get(match.group(2))) != (match.group(1) == "?"):
             return None

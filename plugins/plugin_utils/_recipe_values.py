@@ -137,7 +137,8 @@ def numbers_of(nodes: t.Mapping[str, Node], lab: str) -> dict[str, int]:
     for name in sorted(nodes):
         used = taken.setdefault(nodes[name].kind, set())
         wanted = own_number(low, high, lab, name)
-        around = (low + (wanted - low + step) % (high - low + 1) for step in range(high - low + 1))
+        steps = range(high - low + 1) if len(used) <= high - low else ()
+        around = (low + (wanted - low + step) % (high - low + 1) for step in steps)
         found[name] = next((one for one in around if one not in used), wanted)
         used.add(found[name])
     return found
