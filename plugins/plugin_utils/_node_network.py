@@ -26,6 +26,8 @@ _CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 _ALIAS = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 _VERSIONS = {"mgmt-ipv4": 4, "mgmt-ipv6": 6}
+MAX_PORTS = 20_000
+"""Most ports that a lab publishes: a range of all ports, often written, must not take for ever."""
 
 
 @dataclass(frozen=True)
@@ -204,15 +206,24 @@ class NetworkReader:
             remedy = "Publish them at the node whose network it has"
             self.problems.add(items[0], f"node {name} cannot publish ports, as it has no network of its own", remedy)
             return
-        for item in items:
+        left_to_the_lab: set[Wish] = set()
+        for item in items if len(self._asked) <= MAX_PORTS else ():
             try:
-                self._asked += [_Asked(name, item, wish) for wish in parse_port(item.text)]
+                wishes = [wish for wish in parse_port(item.text) if wish not in left_to_the_lab]
             except PortFault as exc:
                 self.problems.add(item, f"node {name}: port {quote(item.text)}: {exc.what}", exc.remedy)
+                continue
+            self._asked += [_Asked(name, item, wish) for wish in wishes]
+            left_to_the_lab.update(wish for wish in wishes if not wish.server_ports)
+            if len(self._asked) > MAX_PORTS:
+                self.problems.add(item, f"node {name}: more than {MAX_PORTS} ports of the lab are published", "Publish fewer ports")
+                break
 
     def published(self) -> dict[str, tuple[PublishedPort, ...]]:
         """Node -> its ports. Those that the file names come first, in its order; then those that it leaves to the lab."""
         found: dict[str, list[PublishedPort]] = {}
+        if len(self._asked) > MAX_PORTS:
+            return {}
         for one in self._asked:
             if not one.wish.server_ports:
                 continue

@@ -167,8 +167,7 @@ def test_variables_of_the_configuration_are_merged_in_depth(node):
 
 def test_ports_are_those_of_one_level(node):
     assert [one.server_port for one in node(kind="ports: ['1:1', '2:2']", group="ports: []", node="ports: ['3:3']").ports] == [3]
-    with pytest.raises(LabFileError, match=r"tcp port 1 is published by node n already, on line 4"):
-        node(kind="ports: ['1:1', '2:2']", node="ports: []")
+    assert [one.server_port for one in node(kind="ports: ['1:1', '2:2']", node="ports: []").ports] == [1, 2]
 
 
 def test_aliases_and_fixed_addresses_are_the_nodes_own(node):
@@ -218,9 +217,12 @@ def test_files_of_variables_are_below_the_variables_of_every_level(node):
 def test_the_environment_of_the_controller_is_imported_where_it_is_asked_for(node):
     environment = {"HOME": "/h", "X": "controller"}
     assert node(environment, node="env: {__IMPORT_ENVS: true, X: own}").env == {"__IMPORT_ENVS": "true", "X": "own", "HOME": "/h"}
-    assert node(environment, defaults="env: {__IMPORT_ENVS: true, D: d}", kind="env: {X: kind}").env == dict(
-        __IMPORT_ENVS="true", D="d", X="kind", HOME="/h"
-    )
+    assert node(environment, defaults="env: {__IMPORT_ENVS: true, D: d}", kind="env: {X: kind}").env == {
+        "__IMPORT_ENVS": "true",
+        "D": "d",
+        "X": "kind",
+        "HOME": "/h",
+    }
     assert node(environment, node="env: {__IMPORT_ENVS: yes}").env == {"__IMPORT_ENVS": "yes"}
 
 
@@ -234,7 +236,7 @@ def test_a_missing_or_broken_file_of_variables_is_told(load, errors):
     assert [(one.line, one.column, one.what) for one in topology.missing] == [(2, 59, 'node n: missing env-file "no.env"')]
     files = {"bad.env": "A=1\nwhat is this\n"}
     assert errors("env-files: [bad.env]", **files) == [
-        '4:53: node n: env-file "bad.env", line 2: this is not NAME=value. Write it as NAME=value'
+        '4:50: node n: env-file "bad.env", line 2: this is not NAME=value. Write it as NAME=value'
     ]
 
 
