@@ -46,7 +46,7 @@ class WorkingCopy:
     def commit(self) -> str:
         """The short form of the commit that is checked out."""
         commit = self._commit if not self._ref else self._loose() or self._packed()
-        if not commit:
+        if not commit and self._ref:
             raise GitFault(f"branch {self.branch} has no commit yet")
         if not _COMMIT.fullmatch(commit):
             raise GitFault(f"{self._git} does not say which commit is checked out")
