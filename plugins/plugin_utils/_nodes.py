@@ -16,6 +16,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._binds import BindRe
 from ansible_collections.archetype.lab.plugins.plugin_utils._blocks import Extras
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
+from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import is_disk_image
 from ansible_collections.archetype.lab.plugins.plugin_utils._magic import Magic
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Dns, Management, Node, Place
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_env import EnvReader
@@ -141,7 +142,10 @@ class NodeReader:
             if not kind.image:
                 self.problems.add(at, f"node {name} has no image", "Give it one, or give one to its group, its kind or the defaults")
             return kind.image
-        if not _IMAGE.fullmatch(image.text):
+        if is_disk_image(image.text):
+            what = f"node {name}: {quote(image.text)} is the disk of a virtual machine, and only containers are started"
+            self.problems.add(image, what, "Name the container image that vrnetlab packs it into")
+        elif not _IMAGE.fullmatch(image.text):
             self.problems.add(image, f"node {name}: {quote(image.text)} is not an image reference", "Write it as repository/name:tag")
         return image.text
 

@@ -114,3 +114,22 @@ def test_a_bad_kind_file_is_told_with_the_rest(errors):
         'kinds/my_switch.yml:2:1: unknown key "provder" in a kind. Did you mean "provider"?',
         't.lab.yml:4:11: link_mtu must be a whole number from 68 to 65535, not "big"',
     ]
+
+
+def test_the_image_of_a_kind_may_come_from_the_lab(load):
+    lab = load(HEAD + "kind_settings: {ceos: {image: 'mine:7'}}\n", TOPOLOGY.replace(', image: "reg/ceos:1"', ""))
+    assert lab.topology.nodes["a"].image == "mine:7"
+
+
+def test_a_disk_image_is_refused_by_name_and_not_looked_for_as_a_container(errors):
+    text = TOPOLOGY.replace('ceos, image: "reg/ceos:1"', 'cisco_n9kv, image: "/images/n9kv.qcow2"').replace("a:Et1", "a:Ethernet1/1")
+    what = 'node a: "/images/n9kv.qcow2" is the disk of a virtual machine, and only containers are started'
+    assert errors(HEAD, topology=text) == [f"t.clab.yml:4:34: {what}. Name the container image that vrnetlab packs it into"]
+
+
+def test_ports_of_a_node_with_components_are_counted_through_its_cards(load):
+    mda = "mda: [{slot: 1, type: me6-10gb-sfp+}]"
+    sros = f"nokia_sros, image: 's:1', components: [{{slot: A, type: cpm5}}, {{slot: 1, {mda}}}, {{slot: 2, {mda}}}]"
+    topology = load(HEAD, TOPOLOGY.replace('ceos, image: "reg/ceos:1"', sros).replace("a:Et1", "a:2/1/3")).topology
+    (link,) = topology.links.values()
+    assert [(end.interface, end.vendor_name) for end in link.endpoints] == [("eth9", "2/1/3"), ("eth1", "Port1")]
