@@ -37,6 +37,8 @@ def words_of(refusal: Refusal, op: NetOp) -> str:
 def _known(number: int, op: NetOp, name: str) -> str:
     if isinstance(op, PutQdisc) and number in (errno.ENOENT, errno.EOPNOTSUPP):
         return _no_qdisc(op, name)
+    if isinstance(op, PutAddress) and number == errno.EACCES and ":" in op.address:
+        return f"{name} cannot have {op.address}: IPv6 is off there (sysctl net.ipv6.conf.all.disable_ipv6)"
     if isinstance(op, NewInside) and number == errno.EOPNOTSUPP:
         return f"the server's kernel has no {op.kind} devices, which {name} would be: load the module (modprobe {op.kind})"
     if isinstance(op, PutRoute) and number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL):
