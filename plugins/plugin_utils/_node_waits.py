@@ -15,7 +15,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import K
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Stage, StageCommand, WaitFor
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._stage_reader import STAGES, StageLevel
-from ansible_collections.archetype.lab.plugins.plugin_utils._stages import HOLDS, Dependency, waves
+from ansible_collections.archetype.lab.plugins.plugin_utils._stages import HOLDS, JOINS, Dependency, waves
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Problems, Scalar
 
 Split = t.Callable[[str, str, Scalar], tuple[str, ...] | None]
@@ -76,6 +76,8 @@ class StageReader:
     def order(self, nodes: dict[str, Node]) -> None:
         """Say of each node in which wave it starts, and what its wave is held for."""
         known = [one for one in self._dependencies if one.node in nodes and one.on in nodes]
+        for name, node in nodes.items():
+            known += [Dependency(name, on, JOINS, Scalar("", node.place.line, node.place.column)) for on in node.beside]
         found = waves(nodes, known)
         for one, circle in found.cycles:
             names = " -> ".join([*circle[:_SHOWN], *(["..."] if len(circle) > _SHOWN else []), circle[0]])

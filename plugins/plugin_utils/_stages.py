@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 HOLDS = {"healthy": "healthy", "exit": "exit"}
 """Stage that is waited for -> what the wave of its node is held for. For the others it is enough that the node runs."""
 
+JOINS = "joins"
+"""In place of a stage: the node has the network or the processes of the other one, and starts after it, in its wave or a later one."""
 MAX_CYCLES = 20
 
 
@@ -90,7 +92,7 @@ class _Depths:
             else:
                 stack.pop()
                 del self.path[name]
-                self.depths[name] = max((self.depths.get(one.on, 0) + 1 for one in self.below[name]), default=0)
+                self.depths[name] = max((self.depths.get(one.on, 0) + (one.stage != JOINS) for one in self.below[name]), default=0)
 
     def _circle(self, one: Dependency) -> None:
         if len(self.found.cycles) < MAX_CYCLES:

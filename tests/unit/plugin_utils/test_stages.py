@@ -38,6 +38,12 @@ def test_a_node_that_waits_is_in_the_next_wave():
     assert not found.torn
 
 
+def test_a_node_that_joins_another_is_in_no_earlier_wave():
+    assert waves("abc", waits("a>b:joins", "b>c")).order == {"a": (1, ""), "b": (1, ""), "c": (0, "")}
+    assert waves("abc", waits("a>b:joins", "a>c", "c>b")).order == {"a": (2, ""), "b": (0, ""), "c": (1, "")}
+    assert [circle for _one, circle in waves("ab", waits("a>b:joins", "b>a")).cycles] == [["a", "b"]]
+
+
 @pytest.mark.parametrize("stage", ["create", "create-links", "configure"])
 def test_stages_that_are_over_once_a_node_runs_hold_no_wave(stage):
     assert waves("ab", waits(f"a>b:{stage}")).order == {"a": (1, ""), "b": (0, "")}
@@ -128,6 +134,10 @@ def test_the_network_is_declared(load, mode, declared):
             ["7:38: nodes wait for each other: a -> b -> c -> a. Whole nodes wait here, not single stages: take one wait-for out"],
         ),
         (
+            ["a: {network-mode: 'container:b'}", f"b: {wait('a', 'create')}"],
+            ["6:38: nodes wait for each other: a -> b -> a. Whole nodes wait here, not single stages: take one wait-for out"],
+        ),
+        (
             ["a: {}", f"b: {wait('a', 'healthy')}", f"c: {wait('a', 'exit')}"],
             ["7:38: a is waited for until exit here, and until healthy on line 6. Wait for one of the two everywhere"],
         ),
@@ -137,7 +147,7 @@ def test_the_network_is_declared(load, mode, declared):
         ),
         ([f"a: {wait('spine', 'create')}", "spine1: {}"], ['5:38: wait-for names the unknown node "spine". Did you mean "spine1"?']),
     ],
-    ids=["circle", "two stages", "bridge", "unknown"],
+    ids=["circle", "circle through a network", "two stages", "bridge", "unknown"],
 )
 def test_what_cannot_be_waited_for_is_told_with_its_line(load, tmp_path, nodes, messages):
     with pytest.raises(LabFileError) as caught:
