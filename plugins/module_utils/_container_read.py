@@ -11,7 +11,7 @@ import os
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _boots, _files
+from ansible_collections.archetype.lab.plugins.module_utils import _boots, _files, _server
 from ansible_collections.archetype.lab.plugins.module_utils import _container_settings as settings
 from ansible_collections.archetype.lab.plugins.module_utils import _container_spec as spec
 from ansible_collections.archetype.lab.plugins.module_utils import _ownership as marks
@@ -97,7 +97,8 @@ def _missing_binds(want: Container, lab: str) -> t.Iterator[str]:
     In the node's own folder that is what is wanted: there, a source without a file is a folder that was empty on the controller.
     """
     own = _files.folder_of(lab, want.node) + "/"
+    hosts = _server.lab_path(lab, "hosts")  # comes with the management network, before any node is made
     for source, _target, _options in map(spec.parse_bind, want.binds):
         comes = any(file.path == source or file.path.startswith(source + "/") for file in want.files)
-        if source.startswith("/") and not source.startswith(own) and not comes and not os.path.exists(source):
+        if source.startswith("/") and not source.startswith(own) and source != hosts and not comes and not os.path.exists(source):
             yield source
