@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils import _kind_reader, _kinds
+from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Problems, load_yaml
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is a test dependency")
 SCHEMA = json.loads((_kinds.DIRECTORY / "kind.schema.json").read_text())
@@ -178,3 +179,20 @@ def test_kinds_that_opt_out_of_waiting():
         "vyosnetworks_vyos",
         "windows",
     }
+
+
+@pytest.mark.parametrize("path", sorted(_kinds.SHAPES.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_shape_is_a_part_of_a_kind(path):
+    jsonschema.Draft202012Validator({**SCHEMA, "required": []}).validate(yaml.safe_load(path.read_text()))
+    problems = Problems(str(path))
+    _kind_reader.check_part(problems, load_yaml(str(path)))
+    assert problems.found == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_names_for_ansible_are_whole(path):
+    """Short names of platforms and connections mean nothing, or something else, outside of their collections."""
+    connection = _kinds.find_kind(path.stem).connection
+    for name in filter(None, (connection.network_os, connection.plugin)):
+        assert re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+\.[a-z0-9_]+", name)
+    assert bool(connection.username) == bool(connection.password)
