@@ -54,6 +54,7 @@ class NetworkReader:
         self._publisher = Publisher(lab)
         self._asked: list[_Asked] = []
         self._addresses: dict[str, tuple[str, int]] = {}
+        self._lasts: dict[str, str] = {}
 
     # whose network
 
@@ -119,20 +120,21 @@ class NetworkReader:
 
     def _last(self, nodes: t.Mapping[str, Node], name: str) -> str:
         """The network mode where nodes that have the network of others are followed to the one that has its own."""
-        mode, seen = nodes[name].network_mode, [name]
+        mode, seen = nodes[name].network_mode, {name: 0}
         while mode.startswith(OF_NODE):
             other = mode.removeprefix(OF_NODE)
             if other in seen:
                 place = Scalar("", nodes[name].place.line, nodes[name].place.column)
-                ring = " and ".join(word(one) for one in sorted(seen[seen.index(other) :]))
+                ring = " and ".join(word(one) for one, step in sorted(seen.items()) if step >= seen[other])
                 self.problems.add(place, f"nodes {ring} have the network of one another", "Give one of them a network of its own")
                 return ""
             if other not in nodes:
                 return ""
-            seen.append(other)
+            seen[other] = len(seen)
             if not nodes[other].network_mode or nodes[other].network_mode == "none":
-                return mode
-            mode = nodes[other].network_mode
+                break
+            mode = self._lasts.get(other) or nodes[other].network_mode
+        self._lasts.update(dict.fromkeys(seen, mode))
         return mode
 
     # the management network

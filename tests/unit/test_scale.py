@@ -109,3 +109,24 @@ def test_ten_thousand_replacements_that_no_node_has_are_told_in_a_time_that_is_i
     seconds = time.process_time() - began
     assert sum("no node has the image" in note for note in notes) == MANY
     assert seconds < MOST_SECONDS_OF_MISTAKES, f"{seconds:.1f} s of processor time"
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+@pytest.mark.parametrize("what", ["network-mode", "stages"])
+def test_a_chain_of_five_thousand_nodes_is_followed_in_a_time_that_is_in_proportion(what, forwards, tmp_path):
+    """Each has the network of the next, or waits for it; written from either end."""
+
+    def on(number):
+        if what == "network-mode":
+            return {"network-mode": f"container:n{number}"}
+        return {"stages": {"create": {"wait-for": [{"node": f"n{number}", "stage": "configure"}]}}}
+
+    length = MANY // 2
+    nodes = {f"n{number}": {"kind": "linux", "image": "i", **(on(number + 1) if number < length else {})} for number in range(length + 1)}
+    path = tmp_path / "t.clab.yml"
+    path.write_text(topology(nodes if forwards else dict(reversed(nodes.items())), []))
+    began = time.process_time()
+    found = load_topology(str(path), {}).nodes
+    seconds = time.process_time() - began
+    assert what != "network-mode" or {node.shares for node in found.values()} == {"", f"clab-t-n{length}"}
+    assert seconds < MOST_SECONDS_OF_MISTAKES, f"{seconds:.1f} s of processor time"
