@@ -20,6 +20,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Problem
 
 Split = t.Callable[[str, str, Scalar], tuple[str, ...] | None]
 """Node, key and a line -> the words of the line."""
+WITHOUT_PROCESS = (("create", "on-enter", "container"), ("exit", "on-exit", "container"))
+"""Stage, phase and target of commands that no node could run."""
 _SHOWN = 8
 
 
@@ -48,7 +50,11 @@ class StageReader:
         commands = []
         for command in (command for level in levels for command in level.commands):
             words = self.split(name, f"exec of stage {stage}", command.text)
-            if words:
+            if (stage, command.phase, command.target) in WITHOUT_PROCESS:
+                what = f"node {name}: a command of stage {stage}, {command.phase}, cannot run in the node, which does not run then"
+                other = "on-enter" if command.phase == "on-exit" else "on-exit"
+                self.problems.add(command.text, what, f"Give it target: host, or phase: {other}")
+            elif words:
                 commands.append(StageCommand(words, command.phase, command.target))
         return Stage(stage, tuple(waits), tuple(commands))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.plugin_utils import _inherit, _labfile, _links, _topology
+from ansible_collections.archetype.lab.plugins.plugin_utils import _labfile, _links
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import kind_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
 
@@ -32,8 +32,6 @@ def tables(title: str) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize(
     ("title", "head", "known", "passed_over"),
     [
-        ("The file", "key", [*_topology._FILE_KEYS], _topology._FILE_NOT_HONOURED),
-        ("Nodes", "key", _inherit.KEYS, _inherit.NOT_HONOURED),
         ("Links", "key", _links._LINK_KEYS, _links._NOT_HONOURED),
         ("Links", "key of an endpoint", _links._END_KEYS, _links._NOT_HONOURED),
         ("2. Keys of a lab file", "key", _labfile._KEYS, ()),
@@ -61,7 +59,3 @@ def test_the_defaults_of_a_lab_file_are_told() -> None:
     assert f"| {LabFile.link_mtu} |" in told
     assert f"| `{LabFile.overlay_mode}` |" in told
     assert f"| `{_labfile.DEFAULT_SERVERS}` |" in told
-
-
-def test_the_parts_of_a_topology_are_told() -> None:
-    assert set(re.findall(r"`([a-z]+)`", tables("The file")["key"]["topology"])) == set(_topology._TOPOLOGY_KEYS)

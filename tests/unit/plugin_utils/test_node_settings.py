@@ -326,7 +326,7 @@ name: t
 topology:
   defaults: {kind: linux, image: i}
   groups:
-    g: {stages: {create: {wait-for: [{node: a, stage: create}], exec: [{command: d}]}}}
+    g: {stages: {create: {wait-for: [{node: a, stage: create}], exec: [{command: d, target: host}]}}}
   nodes:
     a: {}
     b: {stages: {configure: {exec: {on-exit: ['old form'], on-enter: [x]}}}}
@@ -343,7 +343,7 @@ topology:
         Stage(
             "create",
             (WaitFor("a", "create"), WaitFor("b", "healthy")),
-            (StageCommand(("d",), "on-enter"), StageCommand(("c", "x y"), "on-exit")),
+            (StageCommand(("d",), "on-enter", "host"), StageCommand(("c", "x y"), "on-exit")),
         ),
         Stage("exit", (), (StageCommand(("e", "n"), "on-exit", "host"),)),
     )
@@ -415,11 +415,25 @@ ERRORS = [
         "stages: {create: {exec: [{phase: on-exit}]}}",
         "exec of stage create of stages of node n needs a command. Write it as {command: ip link, phase: on-exit}",
     ),
-    ("stages: {create: {exec: [{command: x, phase: later}]}}", '"later" is not a phase. It is one of on-enter, on-exit'),
-    ("stages: {create: {exec: [{command: x, target: hots}]}}", '"hots" is not a target. Did you mean "host"?'),
     (
-        "stages: {create: {exec: [{command: 'a \"b'}]}}",
-        "node n: exec of stage create cannot be split into words: a quote is not closed. Correct the quotes",
+        "stages: {create: {exec: [{command: x}]}}",
+        (
+            "node n: a command of stage create, on-enter, cannot run in the node, which does not run then. "
+            "Give it target: host, or phase: on-exit"
+        ),
+    ),
+    (
+        "stages: {exit: {exec: {on-exit: [x]}}}",
+        (
+            "node n: a command of stage exit, on-exit, cannot run in the node, which does not run then. "
+            "Give it target: host, or phase: on-enter"
+        ),
+    ),
+    ("stages: {create: {exec: [{command: x, phase: later}]}}", '"later" is not a phase. It is one of on-enter, on-exit'),
+    ("stages: {configure: {exec: [{command: x, target: hots}]}}", '"hots" is not a target. Did you mean "host"?'),
+    (
+        "stages: {configure: {exec: [{command: 'a \"b'}]}}",
+        "node n: exec of stage configure cannot be split into words: a quote is not closed. Correct the quotes",
     ),
 ]
 
