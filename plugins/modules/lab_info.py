@@ -116,7 +116,10 @@ observed:
       description: Each of O(images) with its id, or null.
       type: dict
     binds:
-      description: Each of O(binds), and whether it exists.
+      description: Each of O(binds), and whether it exists. A device may be asked for as well.
+      type: dict
+    lacking:
+      description: What the server cannot give to a node, as it is itself confined - C(capabilities).
       type: dict
     underlay:
       description: The address that this server uses towards its peers, and the path MTU to each.
