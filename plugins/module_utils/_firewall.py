@@ -177,7 +177,7 @@ def rules(management: Management) -> list[Rule]:
     if management.ports:
         found += [Rule("postrouting", (source, leave, _PUBLISHED, masquerade)) for source in inside]
         found.append(Rule("postrouting", (_is(_field(4, "saddr"), _LOOPBACK), leave, masquerade)))
-    return [Rule(chain, _normal(expressions)) for chain, expressions in found]
+    return found
 
 
 def _publish(port: PublishedPort) -> tuple[Json, ...]:
@@ -232,9 +232,10 @@ def plan(lab: str, management: Management | None, have: Have) -> Plan:
     return Plan(tuple(commands), tuple(changes))
 
 
-def _difference(wanted: t.Sequence[Rule], have: Have) -> str:
+def _difference(asked: t.Sequence[Rule], have: Have) -> str:
     """What is wrong with the table, in words, or nothing. Chains have their order each; that of one to another means nothing."""
     there = list(have.table or ())
+    wanted = [Rule(chain, _normal(expressions)) for chain, expressions in asked]
     if have.chains != _CHAINS:
         return "its chains are others"
     missing = sum(rule not in there for rule in wanted)

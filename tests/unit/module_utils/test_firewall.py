@@ -63,7 +63,7 @@ def _words(expression: Any) -> str:
     name = inner["key"] if "key" in inner else " ".join((inner["protocol"], inner["field"])) if sort == "payload" else "fib daddr type"
     right = value["right"]
     right = f"{right['prefix']['addr']}/{right['prefix']['len']}" if isinstance(right, dict) else right
-    return f"{name} {'' if value['op'] == '==' else value['op'] + ' '}{right}"
+    return f"{name} {'' if value['op'] in ('==', 'in') else value['op'] + ' '}{right}"
 
 
 def test_nodes_stay_on_their_server_unless_more_is_asked_for() -> None:
