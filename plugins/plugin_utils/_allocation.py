@@ -77,11 +77,13 @@ class Want:
     def probe(self) -> int | None:
         """The first free value after the preferred one; one that is about to be free only where there is no other."""
         size = self.high - self.low + 1
+        first = self.low + (self.preferred - self.low) % size
         for stale in (False, True):
-            for step in range(size):
-                value = self.low + (self.preferred - self.low + step) % size
-                if self.free(value, stale=stale):
-                    return value
+            taken = [pool.taken for pool in self.pools] + [pool.stale for pool in self.pools if pool.stale and not stale]
+            for part in (range(first, self.high + 1), range(self.low, first)):
+                for value in part:
+                    if all(value not in one for one in taken):
+                        return value
         return None
 
 
@@ -99,10 +101,13 @@ def settle(wants: t.Mapping[WantId, Want]) -> tuple[dict[WantId, int], list[Want
         if name not in given and want.free(want.preferred):
             given[name] = want.take(want.preferred)
     lost: list[WantId] = []
+    full: set[tuple[int, int, tuple[int, ...]]] = set()
     for name, want in wants.items():
         if name not in given:
-            found = want.probe()
-            if found is None:
+            room = (want.low, want.high, tuple(id(pool) for pool in want.pools))
+            found = None if room in full else want.probe()
+            if found is None:  # nothing is given back, so that nobody else need look there
+                full.add(room)
                 lost.append(name)
             else:
                 given[name] = want.take(found)
