@@ -87,7 +87,7 @@ def make_recipe(
         cmd=node.cmd if node.cmd is not None or node.entrypoint is not None else _words(boot.cmd, values, env),
         user=node.user or boot.user,
         env=env,
-        sysctls={**_filled(boot.sysctls, values), **node.sysctls},
+        sysctls={**_sysctls(node, _filled(boot.sysctls, values)), **node.sysctls},
         cap_add=tuple(sorted({*_given(boot.capabilities, lacking.capabilities), *_given(node.cap_add, lacking.capabilities)})),
         devices=_devices(node, lacking.devices),
         privileged=privileged,
@@ -98,6 +98,12 @@ def make_recipe(
         files=files,
         exec=startup.exec,
     )
+
+
+def _sysctls(node: Node, kinds: t.Mapping[str, str]) -> dict[str, str]:
+    """Those of the kind, without those of a network that is not the node's own."""
+    own = node.network_mode in ("", "none")
+    return {name: value for name, value in kinds.items() if own or not name.startswith("net.")}
 
 
 def _check_type(node: Node, reader: FileReader) -> None:

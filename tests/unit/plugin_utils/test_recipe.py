@@ -320,3 +320,11 @@ def test_credentials_are_the_nodes_or_the_kinds():
 def test_it_is_the_same_every_time():
     one, other = Made(node(KIND), interfaces=PORTS), Made(node(KIND), interfaces=PORTS)
     assert one.declared == other.declared
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("", True), ("none", True), ("host", False), ("node:r2", False), ("container:web", False)])
+def test_a_kinds_sysctls_of_the_network_are_for_nodes_that_have_a_network_of_their_own(mode, kept):
+    kind = Kind("own", "container", boot=Boot(sysctls={"net.ipv4.ip_forward": "1", "kernel.msgmax": "9000"}))
+    made = Made(node(kind, network_mode=mode, sysctls={"net.ipv4.tcp_ecn": "1"}))
+    assert ("net.ipv4.ip_forward" in made["sysctls"]) is kept
+    assert {"kernel.msgmax", "net.ipv4.tcp_ecn"} <= set(made["sysctls"])
