@@ -33,6 +33,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._far_links import (
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._foreign import bound_nodes
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import DST_PORT, link_group, natural, tunnel_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._lean import CONTAINER, PORT, lean
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import LINK, MTU, Network, make_network, memory_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
@@ -315,7 +316,7 @@ class _Planner:
         }
         for name, server in self.placement.items():
             if self.nodes[name].profile.provider != "external":
-                slices[server]["containers"].append(containers[name])
+                slices[server]["containers"].append(lean(containers[name], CONTAINER))
             slices[server]["ports"] += [self._port(end, link, links, containers) for end, link in self.interfaces[name]]
         for end in self.gateways:
             slices[self.joined.homes[end.node]]["ports"].append(self._port(end, self.topology.links[LINK], links, containers))
@@ -355,7 +356,7 @@ class _Planner:
             addressed=node is None or self.joined.is_management(end) or node.profile.addresses,
         )
         special = far_port(link) if link.far else {}
-        return {**declared, **special, "routes": [*declared["routes"], *self.joined.routes(end)]}
+        return lean({**declared, **special, "routes": [*declared["routes"], *self.joined.routes(end)]}, PORT)
 
     def _tunnel(self, key: str, server: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
         own = key in links

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._lean import PORT, whole
 from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import Outcome, describe_change
 from ansible_collections.archetype.lab.plugins.plugin_utils._proof import Proof
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
@@ -227,7 +228,8 @@ class _Reporter:
         differences = []
         for layer, kind in (("ports", "port"), ("tunnels", "tunnel")):
             have = {one["name"] or _end_of(one): one for one in outcome.info.get(layer) or ()}
-            for want in self.plan["slices"][server][layer]:
+            for given in self.plan["slices"][server][layer]:
+                want = whole(given, PORT) if layer == "ports" else given
                 if key == want["link"] or any(one["key"] == key for one in want.get("links") or ()):
                     found = have.get(want["name"]) or have.get(_end_of(want))
                     differences += _compare(f"{server}: {kind} {want['name']}", found, want)

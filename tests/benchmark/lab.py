@@ -118,7 +118,7 @@ def _start_sandbox(client: Any, one: Json) -> tuple[str, int]:
 
 
 def _start_node(client: Any, one: Json) -> None:
-    config = {"Image": one["image"], "HostConfig": {"NetworkMode": f"container:{one['sandbox']}", "CapAdd": one["cap_add"]}}
+    config = {"Image": one["image"], "HostConfig": {"NetworkMode": f"container:{one['sandbox']}", "CapAdd": one.get("cap_add", [])}}
     client.create_container_from_config(config, one["name"])
     client.start(one["name"])
 

@@ -22,6 +22,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _argspec as s
 from ansible_collections.archetype.lab.plugins.module_utils import _declared
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
+from ansible_collections.archetype.lab.plugins.plugin_utils._lean import CONTAINER, PORT, whole
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Management, PublishedPort
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import ServerFacts, make_plan
 from ansible_collections.archetype.lab.tests.unit.plugin_utils.planning import (
@@ -94,18 +95,30 @@ def test_slices_are_what_servers_read_field_by_field(mode, managed, tmp_path):
         binds=(Bind(str(tmp_path / "conf"), "/etc/conf", "ro", local=True),), ports=(PublishedPort(8080, 80),),
     )  # fmt: skip
     made = replace(MADE, nodes={**MADE.nodes, "a": bound}, management=Management(enabled=managed))
-    for declared in plan_of(made, overlay_mode=mode)["slices"].values():
+    for given in plan_of(made, overlay_mode=mode)["slices"].values():
+        declared = completed(given)
         assert bool(declared["management"]) == managed
         read = Declared.from_params(declared)
         assert json.loads(json.dumps(asdict(read))) == declared
         for layer, cls in (("containers", "Container"), ("ports", "Port"), ("tunnels", "Tunnel"), ("links", "Link")):
             for one in declared[layer]:
                 assert set(one) == {field.name for field in fields(getattr(_declared, cls))}
-        _validate(declared)
+        _validate(given, declared)
 
 
-def _validate(declared):
-    """Through the argument specs of the modules, strictly: nothing unknown, nothing missing, nothing changed."""
+def completed(declared):
+    """A slice with all that servers take for granted; what they do must not be in it."""
+    for layer, defaults in (("containers", CONTAINER), ("ports", PORT)):
+        assert not [key for one in declared[layer] for key, value in one.items() if key in defaults and defaults[key] == value]
+    return {
+        **declared,
+        "containers": [whole(one, CONTAINER) for one in declared["containers"]],
+        "ports": [whole(one, PORT) for one in declared["ports"]],
+    }
+
+
+def _validate(given, declared):
+    """Through the argument specs of the modules, strictly: nothing unknown, nothing missing, nothing changed but what is left out."""
 
     def layer(options):
         return {"type": "list", "elements": "dict", "options": options}
@@ -117,8 +130,9 @@ def _validate(declared):
         "tunnels": layer(spec.tunnel_options()), "links": layer(spec.link_options()),
         "management": {"type": "dict", "options": spec.management_options()},
     }  # fmt: skip
-    with patch_module_args(declared):
-        assert AnsibleModule(argument_spec=wanted).params == declared
+    for arguments in (given, declared):
+        with patch_module_args(arguments):
+            assert AnsibleModule(argument_spec=wanted).params == declared
 
 
 def test_the_bridge_is_the_default_of_the_servers():

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import join
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import management_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._lean import PORT, whole
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import make_network
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Far, Management, PublishedPort
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import read_lock, render_lock
@@ -55,7 +56,7 @@ def observed_with(**claims):
 
 
 def ports_of(plan, server):
-    return {f"{one['node']}:{one['interface']}": one for one in plan["slices"][server]["ports"]}
+    return {f"{one['node']}:{one['interface']}": whole(one, PORT) for one in plan["slices"][server]["ports"]}
 
 
 def test_it_is_a_segment_over_all_servers_with_each_of_them_in_it():
@@ -127,7 +128,9 @@ def test_without_it_there_is_nothing_of_it():
     assert plan["management"] is None
     assert list(plan["links"]) == ["a:eth1--c:eth1"]
     assert {one["management"] for one in plan["slices"].values()} == {None}
-    assert not any("hosts" in bind for one in plan["slices"].values() for container in one["containers"] for bind in container["binds"])
+    assert not any(
+        "hosts" in bind for one in plan["slices"].values() for container in one["containers"] for bind in container.get("binds", ())
+    )
 
 
 def test_everybody_is_in_the_hosts_file_and_everybody_has_it():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._lean import CONTAINER, whole
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management
 from ansible_collections.archetype.lab.plugins.plugin_utils._needs import needs_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import make_plan
@@ -30,7 +31,7 @@ def plan_of(management=None, **lacking):
 
 
 def containers(plan):
-    return {one["node"]: one for one in plan["slices"]["srv1"]["containers"]}
+    return {one["node"]: whole(one, CONTAINER) for one in plan["slices"]["srv1"]["containers"]}
 
 
 @pytest.mark.parametrize("managed", [False, True])
