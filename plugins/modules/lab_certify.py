@@ -57,6 +57,14 @@ options:
         description: MTU of the link in bytes, without Ethernet header.
         type: int
         required: true
+      probe:
+        description:
+          - V(full) sends every kind of frame from every endpoint to every other.
+          - V(light) sends one kind, from each endpoint to the next one; for segments with very many endpoints.
+          - V(device) sends nothing, and tells only whether the device is there and has a carrier. For a link whose other end is not the lab's.
+        type: str
+        choices: [full, light, device]
+        default: full
       endpoints:
         description: All endpoints of the link, wherever they are.
         type: list
@@ -79,6 +87,10 @@ options:
             description: Name of the device on that server.
             type: str
             required: true
+          sandbox:
+            description: Container that has the interface, where no device of the server leads to it.
+            type: str
+            default: ""
   step:
     description:
       - V(listen) starts a listener on this server, which lives on after the module has ended.

@@ -13,7 +13,9 @@ author: archetype.lab contributors (@archetype-lab)
 description:
   - Makes any number of ports at once - for each a pair of devices, one end on the bridge with its tag, the other one an interface in the
     network namespace of a node's sandbox, with exactly the name, the MAC and the MTU that are asked for.
-  - Also puts devices on the bridge that are there already (O(ports[].device=none)).
+  - Also puts devices on the bridge that are there already (O(ports[].device=none)), and makes interfaces that are not on the bridge - one
+    that leads to the server itself, one on a device of the server, or one that leads nowhere.
+  - Puts addresses and routes on interfaces, and limits or disturbs what they send.
   - What is right is left alone, and what differs is changed in place - another tag, a lost MTU, a device that is down.
     A pair is made again only when it is gone or leads to another interface.
   - A device or an OVS port of a wanted name that is not of this lab, and a tag that a port which is not of this lab uses on the bridge,
@@ -39,10 +41,13 @@ options:
         required: true
       device:
         description:
-          - V(veth) makes a pair of devices between the server and the sandbox.
+          - V(veth) makes a pair of devices between the server and the sandbox, with the server's end on the bridge.
           - V(none) puts a device on the bridge that something else makes, and never deletes it.
+          - V(host) makes a pair too, but the server's end is not on the bridge; it is for the server itself.
+          - V(macvlan) makes a device on the server's device O(ports[].parent), V(dummy) one that leads nowhere. Both are in the sandbox
+            only; O(ports[].name) is the name of the port in results.
         type: str
-        choices: [none, veth]
+        choices: [none, veth, host, macvlan, dummy]
         default: none
       link:
         description: Key of the link that the port belongs to; written on the OVS port.
@@ -53,12 +58,14 @@ options:
         type: str
         default: ""
       interface:
-        description: Name of the node's interface in its sandbox. Needed with O(ports[].device=veth).
+        description: Name of the node's interface in its sandbox. Needed, except with O(ports[].device=none).
         type: str
         default: ""
       sandbox:
         description:
-          - Container whose network namespace takes the node's end. Needed with O(ports[].device=veth).
+          - Container whose network namespace takes the node's end. Needed, except with O(ports[].device=none).
+          - With O(ports[].device=veth) and without O(ports[].node), nothing means the server's own namespace. The interface is then the
+            server's own end of a segment.
           - A value that begins with a slash is the path of a network namespace instead, such as V(/run/netns/r1).
         type: str
         default: ""
@@ -89,9 +96,75 @@ options:
         type: int
         default: 0
       enabled:
-        description: With V(false) the device is down and not on the bridge. The node keeps its interface and sees no carrier.
+        description:
+          - With V(false) the device is down and not on the bridge. The node keeps its interface and sees no carrier.
+          - Of no meaning where the device is in the sandbox only.
         type: bool
         default: true
+      parent:
+        description: Device of the server that a O(ports[].device=macvlan) is on. It must be there.
+        type: str
+        default: ""
+      mode:
+        description: Mode of a O(ports[].device=macvlan); nothing is V(bridge). V(passthru) has the MAC address of the device below.
+        type: str
+        choices: ["", private, vepa, bridge, passthru, source]
+        default: ""
+      addresses:
+        description:
+          - Addresses of the interface, with the lengths of their prefixes.
+          - They are marked, so that those which are not asked for any more are taken away. Others on the interface are left alone.
+        type: list
+        elements: str
+        default: []
+      routes:
+        description: Routes over the interface. Where the namespace has another route to the same prefix, that one is left.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          to:
+            description: A prefix, or V(default).
+            type: str
+            required: true
+          via:
+            description: Address of the gateway.
+            type: str
+            required: true
+      impairment:
+        description:
+          - What is done to frames that the interface sends. A rate alone takes C(tbf), anything else C(netem), which the kernel must have.
+          - A queueing discipline at the root of the interface that the lab did not make is an error, and is left alone.
+        type: dict
+        suboptions:
+          delay:
+            description: Milliseconds that each frame is held.
+            type: float
+            default: 0.0
+          jitter:
+            description: Milliseconds by which the delay varies.
+            type: float
+            default: 0.0
+          loss:
+            description: Percent of frames that are lost.
+            type: float
+            default: 0.0
+          corrupt:
+            description: Percent of frames that are damaged.
+            type: float
+            default: 0.0
+          duplicate:
+            description: Percent of frames that are sent twice.
+            type: float
+            default: 0.0
+          reorder:
+            description: Percent of frames that overtake others. Needs a delay.
+            type: float
+            default: 0.0
+          rate:
+            description: Most that is sent, in kbit/s; V(0) is no limit.
+            type: int
+            default: 0
   state:
     description:
       - V(absent) removes the named ports, both the OVS port and the device, also where only one of them is left.
@@ -134,6 +207,23 @@ EXAMPLES = r"""
         node: vm1
         interface: eth1
         tag: 113
+
+- name: An interface on the server's uplink, and the server's own end of a segment
+  archetype.lab.ovs_port_vlan:
+    lab: demo
+    ports:
+      - name: r1-uplink
+        device: macvlan
+        node: r1
+        interface: eth3
+        sandbox: demo-r1-sandbox
+        parent: ens3
+        addresses: [198.51.100.9/24]
+      - name: ap1gw
+        device: veth
+        interface: demo-gw
+        tag: 112
+        addresses: [198.51.100.1/24]
 
 - name: Remove one port
   archetype.lab.ovs_port_vlan:

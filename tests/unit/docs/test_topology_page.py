@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.plugin_utils import _labfile, _links
+from ansible_collections.archetype.lab.plugins.plugin_utils import _impairment, _labfile, _link_ends, _link_types
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import kind_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
 
@@ -32,8 +32,10 @@ def tables(title: str) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize(
     ("title", "head", "known", "passed_over"),
     [
-        ("Links", "key", _links._LINK_KEYS, _links._NOT_HONOURED),
-        ("Links", "key of an endpoint", _links._END_KEYS, _links._NOT_HONOURED),
+        ("Links", "key", {*_link_types.COMMON_KEYS, "endpoints"}, ()),
+        ("Links", "key of an endpoint", _link_ends._END_KEYS, ()),
+        ("Links", "key of a link with one end", {"endpoint"}.union(*_link_types._FAR_KEYS.values()), ()),
+        ("Links", "key of `tc`", _impairment.KEYS, ()),
         ("2. Keys of a lab file", "key", _labfile._KEYS, ()),
     ],
 )
@@ -49,8 +51,10 @@ def test_kinds_that_are_told_are_there() -> None:
 
 def test_every_type_of_a_link_is_told() -> None:
     told = tables("Links")["type of a link"]
-    assert {kind for kind, words in told.items() if words.startswith("refused")} == set(_links.NOT_SUPPORTED)
-    assert set(told) == {*_links.NOT_SUPPORTED, "veth"}
+    assert set(told) == set(_link_types.TYPES)
+    assert not [kind for kind, words in told.items() if words.startswith("refused")]
+    for kind in _link_types.BRIEF:
+        assert f"`{kind}:" in told[kind]
 
 
 def test_the_defaults_of_a_lab_file_are_told() -> None:
