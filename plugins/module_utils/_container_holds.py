@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils._container_model import NodePlan
+from ansible_collections.archetype.lab.plugins.module_utils._container_model import ContainersPlan, NodePlan
 from ansible_collections.archetype.lab.plugins.module_utils._container_settings import health_limit
 from ansible_collections.archetype.lab.plugins.module_utils._container_work import Worker, cut, ended
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
@@ -51,6 +51,12 @@ def wait_for_end(worker: Worker, nodes: t.Sequence[NodePlan]) -> None:
         return False
 
     _wait(worker, nodes, judge, lambda _found: END_LIMIT, "has not exited with 0")
+
+
+def foreseen(found: ContainersPlan) -> list[LabError]:
+    """What is wrong now with nodes that are waited for, and that nothing would be done about: for check mode."""
+    there = [(one, found.have.containers.get(one.want.name)) for one in found.nodes if one.opens and one.want.hold == "healthy"]
+    return [unhealthy(one, container) for one, container in there if container is not None and container.health == "unhealthy"]
 
 
 def unhealthy(node: NodePlan, found: DockerContainer) -> LabError:

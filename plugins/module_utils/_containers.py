@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archetype.lab.plugins.module_utils._container_holds import foreseen
 from ansible_collections.archetype.lab.plugins.module_utils._container_model import ContainersPlan, NodePlan, State
 from ansible_collections.archetype.lab.plugins.module_utils._container_nodes import apply_nodes
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import plan
@@ -38,6 +39,7 @@ __all__ = [
     "apply_sandboxes",
     "converge",
     "describe",
+    "foreseen",
     "names_of",
     "plan",
     "read",
@@ -105,7 +107,7 @@ def converge(
     have = read(server, lab, want)
     found = plan(want, have, lab=lab, state=state, prune=prune)
     raise_all(_lacking_interfaces(server, found))
-    errors: list[LabError] = []
+    errors = foreseen(found) if check_mode else []
     containers = have.containers
     if not check_mode and found.busy:
         errors = apply_sandboxes(server, found)

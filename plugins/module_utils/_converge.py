@@ -256,6 +256,7 @@ def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
         stages = converger.plan()
         if run.check:
             converger.outcome.layers = stages.changes()
+            converger.outcome.errors += _containers.foreseen(stages.containers)
         else:
             converger.apply(stages)
         return converger.outcome.finish(run)

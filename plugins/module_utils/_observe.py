@@ -57,7 +57,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Have:
-    """Everything that was read. inside: sandbox -> the devices in its namespace, of those that run. lacking: capabilities."""
+    """Everything that was read. inside: sandbox -> the devices in its namespace, of those that run. lacking: capabilities.
+
+    joined: by id, the containers whose networks nodes have.
+    """
 
     ovs: OvsState = field(default_factory=OvsState)
     devices: Devices = field(default_factory=dict)
@@ -71,6 +74,7 @@ class Have:
     lacking: t.Sequence[str] = ()
     network: Network | None = None
     nft: bool | None = None
+    joined: t.Mapping[str, DockerContainer] = field(default_factory=dict)
 
 
 def observe(server: Server, query: Query) -> Json:
@@ -101,7 +105,19 @@ def read(server: Server, query: Query) -> Have:
     nft = server.nft.available() if query.management else None
     raise_all(errors)
     return Have(
-        ovs, devices, docker.names, docker.containers, docker.images, inside, docker.docker_version, underlay, lock, lacking, network, nft
+        ovs,
+        devices,
+        docker.names,
+        docker.containers,
+        docker.images,
+        inside,
+        docker.docker_version,
+        underlay,
+        lock,
+        lacking,
+        network,
+        nft,
+        docker.joined,
     )
 
 
@@ -123,12 +139,23 @@ def _read_devices(server: Server) -> Devices:
 def _read_docker(server: Server, query: Query) -> Have:
     names = server.docker.list_names()
     own = sorted(name for name, labels in names.items() if owner_of(labels) == query.lab)
+    containers = server.docker.inspect(own) if own else {}
     return Have(
         names=names,
-        containers=server.docker.inspect(own) if own else {},
+        containers=containers,
+        joined=_read_joined(server, containers),
         images=server.docker.images(query.images) if query.images else {},
         docker_version=server.docker.version(),
     )
+
+
+def _read_joined(server: Server, containers: t.Mapping[str, DockerContainer]) -> t.Mapping[str, DockerContainer]:
+    """By id, those whose networks nodes have. Only where a node has that of a container which is not the lab's, it is asked for."""
+    own = {one.id: one for one in containers.values()}
+    modes = (_network_mode(one) for one in containers.values() if one.labels.get(ROLE) == ROLE_NODE)
+    others = sorted({mode.removeprefix("container:") for mode in modes if mode.startswith("container:")} - set(own))
+    found = server.docker.inspect(others) if others else {}
+    return {**own, **{one.id: one for one in found.values()}}
 
 
 def _read_inside(server: Server, containers: t.Mapping[str, DockerContainer], lab: str, devices: Devices) -> dict[str, Devices]:
@@ -176,18 +203,33 @@ def _containers(lab: str, have: Have) -> list[Json]:
     found = []
     for node, pair in sorted(pairs.items()):
         main, sandbox = pair.get(ROLE_NODE), pair.get(ROLE_SANDBOX)
+        network, network_status = _network(main, sandbox, have)
         found.append({
             "lab": lab,
             "name": main.name if main else "",
-            "sandbox": sandbox.name if sandbox else "",
+            "sandbox": network,
             "node": node,
             "kind": main.labels.get(KIND, "") if main else "",
             "image": ((main.raw.get("Config") or {}).get("Image") or main.image_id) if main else "",
             "status": main.status if main else "absent",
-            "sandbox_status": sandbox.status if sandbox else "absent",
+            "sandbox_status": network_status,
             "started_at": main.started_at if main else "",
         })  # fmt: skip
     return found
+
+
+def _network(main: DockerContainer | None, sandbox: DockerContainer | None, have: Have) -> tuple[str, str]:
+    """The container whose network a node has, and its status. The server's own has no name, and always runs."""
+    if sandbox is not None or main is None:
+        return (sandbox.name, sandbox.status) if sandbox else ("", "absent")
+    if _network_mode(main) == "host":
+        return "", "running"
+    joined = have.joined.get(_network_mode(main).removeprefix("container:"))
+    return (joined.name, joined.status) if joined else ("", "absent")
+
+
+def _network_mode(container: DockerContainer) -> str:
+    return str((container.raw.get("HostConfig") or {}).get("NetworkMode") or "")
 
 
 def _ports(lab: str, have: Have) -> list[Json]:

@@ -8,7 +8,7 @@
 When each stage is entered and left (its links are there before the node's first process, so that stages about links are over by then):
 C(create) is entered when the container is made and not yet started, and left when it was started; C(create-links) is entered and left
 right after that; then come C(configure), C(exec), and C(healthy), which is left when Docker says so; C(exit) is entered after that, and
-left when the node's process has ended by itself.
+left when the node's process has ended by itself: commands of this stage run only where it is waited for that end.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ class Step:
 
 def steps_of(want: Container) -> tuple[Step, ...]:
     found = [Step(command) for command in want.exec]
-    found += [Step(one.command, f"{one.stage} {one.phase}", one.target) for one in want.stage_commands]
+    own = (one for one in want.stage_commands if one.stage != "exit" or want.hold == "exit")
+    found += [Step(one.command, f"{one.stage} {one.phase}", one.target) for one in own]
     order = list(_TIMES)
     return tuple(sorted((one for one in found if one.moment in _TIMES), key=lambda one: order.index(one.moment)))
 
@@ -85,7 +86,3 @@ def impossible(want: Container) -> t.Iterator[str]:
 def awaits_health(want: Container) -> bool:
     """Whether it is waited for until the node is healthy: somebody asked for it, or commands are to run then."""
     return want.hold == "healthy" or any(one.stage == "healthy" for one in want.stage_commands)
-
-
-def awaits_end(want: Container) -> bool:
-    return want.hold == "exit" or any(one.stage == "exit" for one in want.stage_commands)

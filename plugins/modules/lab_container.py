@@ -185,7 +185,8 @@ options:
             entered and left then too, as the links are there before the node's first process. Then come C(configure),
             O(containers[].exec), C(healthy), which is left when Docker calls the node healthy, and C(exit), which is left when its
             process has ended with 0.
-          - Commands of C(healthy) and C(exit) make it wait for that, whatever O(containers[].hold) is.
+          - Commands of C(healthy) make it wait for that, whatever O(containers[].hold) is. Those of C(exit) run only with
+            O(containers[].hold=exit), as a node may run for ever.
         type: list
         elements: dict
         default: []

@@ -89,7 +89,9 @@ def test_a_node_that_became_unhealthy_is_an_error_of_a_run_that_changes_nothing(
     ok(run(docker, sick("a")))
     docker.health["demo-a"] = ["unhealthy"]
     found = run(docker, sick("a"))
-    assert (found.changes, len(found.errors)) == ([], 1)
+    assert (found.changes, [str(one) for one in found.errors]) == ([], [SICK])
+    assert [str(one) for one in run(docker, sick("a"), check_mode=True).errors] == [SICK]
+    assert run(docker, sick("a", memory=1 << 26), check_mode=True).errors == []
 
 
 def test_a_node_that_docker_never_decides_on_is_given_up(docker: FakeDocker) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Docker:
 
     def inspect(self, names: Sequence[str]) -> Mapping[str, DockerContainer]:
         self.calls.append("inspect")
-        return {name: self.containers[name] for name in names}
+        return {name: self.containers[name] for name in names if name in self.containers}
 
     def images(self, references: Sequence[str]) -> Mapping[str, Image | None]:
         self.calls.append("images")
@@ -179,6 +179,23 @@ def test_a_node_whose_container_is_gone_is_absent_and_a_stopped_one_has_no_insid
         ("", "absent", "demo-r1.sb", "exited")
     ]
     assert seen["ports"][0]["mac"] == ""
+
+
+def test_whose_network_a_node_has_and_how_that_is(machine: Machine) -> None:
+    """A node in the server's network has no sandbox; one in that of a container which is not the lab's has that one."""
+    machine.deploy()
+    for name, mode in (("own", "container:id-demo-r1.sb"), ("host", "host"), ("far", "container:id-web"), ("lost", "container:gone")):
+        one = box(f"demo-{name}", "demo", "node", name)
+        machine.docker.containers[one.name] = replace(one, raw={"Config": {"Image": "i"}, "HostConfig": {"NetworkMode": mode}})
+    machine.docker.containers["id-web"] = DockerContainer("id-web", "web", "exited")
+    seen = {one["node"]: (one["sandbox"], one["sandbox_status"]) for one in machine.observe()["containers"]}
+    assert seen == {
+        "r1": ("demo-r1.sb", "running"),
+        "own": ("demo-r1.sb", "running"),
+        "host": ("", "running"),
+        "far": ("web", "exited"),
+        "lost": ("", "absent"),
+    }
 
 
 def test_claims_are_what_others_have_and_whose_it_is(machine: Machine) -> None:

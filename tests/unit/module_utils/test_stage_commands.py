@@ -88,6 +88,13 @@ def test_each_moment_has_its_place(docker: FakeDocker) -> None:
     assert executed(docker) == []
 
 
+def test_commands_of_the_end_run_only_where_it_is_waited_for(docker: FakeDocker) -> None:
+    """A node may run for ever, and nobody may wait for it."""
+    want = node(stage_commands=(stage("exit", "never", target="host"), stage("exit", "never", phase="on-exit", target="host")))
+    assert ok(run(docker, want)) == ["+ sandbox demo-r1.sb (r1)", "+ container demo-r1 (r1)"]
+    assert executed(docker) == []
+
+
 def test_they_run_once_per_boot_and_again_in_the_next(docker: FakeDocker) -> None:
     docker.health["demo-r1"] = ["healthy"]
     want = node(exec=(("exec",),), stage_commands=(stage("create", "made", target="host"), stage("configure", "inside")))
