@@ -57,6 +57,11 @@ class Level:
         return found.text if found else ""
 
     @property
+    def size(self) -> int:
+        """How many values its lists and mappings have; each node that inherits the level has all of them."""
+        return sum(map(len, self.lists.values())) + sum(map(len, self.maps.values()))
+
+    @property
     def keys(self) -> frozenset[str]:
         return frozenset({*self.scalars, *self.lists, *self.maps, *self.blocks})
 

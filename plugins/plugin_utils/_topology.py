@@ -35,6 +35,8 @@ NOTED = {
     "settings": "no certificates are made",
 }
 """Keys of the file that have no effect, and why."""
+MAX_INHERITED = 1_000_000
+"""Most entries of lists and mappings that all nodes together take from defaults, kinds and groups: a small file can say very many."""
 TOPOLOGY_KEYS = ("defaults", "groups", "kinds", "links", "nodes")
 NO_DEVICE = {"external": "external container", "host": "host", "segment": "segment"}
 """Providers of nodes that the lab makes no container for, and the word for such a node."""
@@ -159,9 +161,16 @@ class _TopologyReader(Reader):
             if nodes is not None or topology.get("nodes") is None:
                 self.problems.add(nodes or topology, "there are no nodes", "Put them under topology, nodes")
             return {}
+        inherited = 0
         for name, entry in nodes.entries.items():
             level = self.levels.read(entry.value, f"node {word(name)}", node=True)
-            self._kind(name, entry.key, inheritance.settings(level))
+            settings = inheritance.settings(level)
+            self._kind(name, entry.key, settings)
+            inherited += sum(one.size for one in settings.levels[:-1])
+            if inherited > MAX_INHERITED:
+                what = f"what all nodes inherit together is more than {MAX_INHERITED} values"
+                self.problems.add(topology, what, "Put long lists of commands into a script, and bind it")
+                raise LabFileError(self.problems.found)
         containers = {name: container_name(lab, name, prefix) for name in nodes.entries}
         reader = NodeReader(self.problems, self.missing, Magic(lab, self.folder), management, self.kinds, containers)
         found = {name: node for name, entry in nodes.entries.items() if (node := self._node(reader, name, entry.key)) is not None}

@@ -28,7 +28,7 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 64
 """Deepest nesting of lists and mappings."""
 
-MAX_VALUES = 1_000_000
+MAX_VALUES = 750_000
 """Most values in a file once its aliases are expanded."""
 
 MAX_TEXT = 2 * MAX_BYTES
@@ -245,7 +245,7 @@ class _Builder:
     def _count(self, at: Value, count: int) -> None:
         self.total += count
         if self.total > MAX_VALUES:
-            self.problems.add(at, f"more than {MAX_VALUES} values once its aliases are expanded", "Use fewer aliases")
+            self.problems.add(at, f"more than {MAX_VALUES} values once its aliases are expanded", "Give it fewer values or aliases")
             raise LabFileError(self.problems.found)
 
     def _put(self, value: Value) -> None:
