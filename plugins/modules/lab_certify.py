@@ -61,7 +61,7 @@ options:
         description:
           - V(full) sends every kind of frame from every endpoint to every other.
           - V(light) sends one kind, from each endpoint to the next one; for segments with very many endpoints.
-          - V(device) sends nothing, and tells only whether the device is there and has a carrier. For a link whose other end is not the lab's.
+          - V(device) sends nothing, and tells whether the device is there and has a carrier. For links whose other end is not the lab's.
         type: str
         choices: [full, light, device]
         default: full

@@ -55,12 +55,16 @@ def far_mtu(link: TopologyLink, default: int) -> int | None:
 
 
 def far_port(link: TopologyLink) -> dict[str, str]:
-    """What a port of such a link has that others have not. A dummy is a port that is alone with its tag: nothing is behind it."""
+    """What a port of such a link has that others have not. A dummy is a port that is alone with its tag: nothing is behind it.
+
+    A macvlan that has the device below it for itself has its MAC address too.
+    """
     far = t.cast(Far, link.far)
     if far.type == "host":
         return {"device": "host"}
     if far.type == "macvlan":
-        return {"device": "macvlan", "parent": far.interface, "mode": far.mode or "bridge"}
+        own = {"mac": ""} if far.mode == "passthru" else {}
+        return {"device": "macvlan", "parent": far.interface, "mode": far.mode or "bridge", **own}
     return {}
 
 

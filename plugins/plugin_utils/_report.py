@@ -21,6 +21,11 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 LINK_STATES = ("up", "down", "error", "pending")
 NODE_STATES = ("ready", "stopped", "error", "pending")
 _COMPARED = ("tag", "trunks", "vlan_mode", "mtu", "mac", "vni", "local", "remotes", "dst_port", "enabled", "parent", "mode", "impairment")
+_LEFT_OPEN = ("mtu", "mac", "impairment")
+"""What is as it comes where nothing is declared."""
+_OFF_BRIDGE = ("host", "macvlan", "dummy")
+_ON_BRIDGE = {"tag", "trunks", "vlan_mode"}
+"""What only ports on the bridge have."""
 _LINK_FIELDS = ("type", "far", "proof", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")
 
 State = tuple[str, str]
@@ -239,7 +244,10 @@ class _Reporter:
 def _compare(what: str, have: Json | None, want: Json) -> list[str]:
     if have is None:
         return [f"{what} is missing"]
-    fields = [name for name in _COMPARED if want.get(name) is not None and name in have and have[name] != want[name]]
+    open_ones = {name for name in _LEFT_OPEN if not want.get(name)}
+    if want.get("device") in _OFF_BRIDGE:
+        open_ones |= _ON_BRIDGE
+    fields = [name for name in _COMPARED if name in want and name in have and name not in open_ones and have[name] != want[name]]
     words = [f"{name} {have[name]} instead of {want[name]}" for name in fields]
     if have.get("impairment") and not want.get("impairment"):
         words.append("tc is not declared")
@@ -249,7 +257,7 @@ def _compare(what: str, have: Json | None, want: Json) -> list[str]:
 
 def _end_of(one: Json) -> str:
     """What tells a port that has no device on its server; empty for what is no port."""
-    return f"{one['node']}:{one['interface']}" if one.get("interface") else ""
+    return f"{one.get('node', '')}:{one['interface']}" if one.get("interface") else ""
 
 
 def _done(action: str) -> str:
