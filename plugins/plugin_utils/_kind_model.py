@@ -82,6 +82,7 @@ class Boot:
     A word of cmd or entrypoint with C({env}) is repeated for every variable. folders: in the node, kept on its server however often the
     node is made anew. devices: one that ends with C(?) is left out where the server has none, a capability that ends so where the server
     cannot give it. privileged: likewise, the node has its capabilities alone where the server cannot give all.
+    extras: key of the topology's C(extras) that lists files -> the folder in the node where they go.
     types: type of the device -> further placeholders; C(image) among them is a pattern of images that are of this type.
     """
 
@@ -101,6 +102,7 @@ class Boot:
     files: tuple[BootFile, ...] = ()
     security_opts: tuple[str, ...] = ()
     types: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
+    extras: t.Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

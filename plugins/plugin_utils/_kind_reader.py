@@ -47,8 +47,8 @@ KEYS: t.Mapping[str, tuple[str, ...]] = {
     ),
     "form": ("count", "linux", "name", "offset", "pattern", "slots", "step"),
     "boot": (
-        "binds", "capabilities", "cmd", "devices", "entrypoint", "env", "env_each", "files", "folders", "privileged", "security_opts",
-        "shm_size", "sysctls", "system_paths", "types", "user",
+        "binds", "capabilities", "cmd", "devices", "entrypoint", "env", "env_each", "extras", "files", "folders", "privileged",
+        "security_opts", "shm_size", "sysctls", "system_paths", "types", "user",
     ),
     "file": ("content", "each", "mode", "path"),
     "piece": ("separator", "text"),
@@ -172,6 +172,7 @@ class _KindReader(Reader):
             user=self._text(values, "user"),
             security_opts=self._texts(values, "security_opts"),
             types=self._types(values),
+            extras=self._texts_by_name(values, "extras"),
             env=self._texts_by_name(values, "env"),
             env_each=self._env_each(values),
             capabilities=self._texts(values, "capabilities"),

@@ -171,7 +171,7 @@ def _placed(
     """All binds and files of a node. What the user binds to a place wins over what the kind has there."""
     boot = node.profile.boot
     taken = {posixpath.normpath(bind.target) for bind in node.binds}
-    wanted = [*_kind_files(boot, values, each), *texts]
+    wanted = [*_kind_files(boot, values, each), *_extras(node, reader), *texts]
     own_binds = [*binds]
     license_text = _license(node, reader, own_binds)
     wanted += [license_text] if license_text else []
@@ -200,6 +200,15 @@ def _kind_files(boot: Boot, values: Values, each: t.Sequence[Values]) -> t.Itera
             continue
         content = fill_lines(file.content, {**values, EACH: for_each(file.each, each)})
         yield Text(posixpath.normpath(path), content.encode(), file.mode)
+
+
+def _extras(node: Node, reader: FileReader) -> t.Iterator[Text]:
+    """Files of C(extras), under their own names."""
+    for key, folder in sorted(node.profile.boot.extras.items()):
+        for path in node.extras.get(key) or ():
+            content = reader.read(node, Bind(path, "", local=True), f"file of extras, {key}")
+            if content is not None:
+                yield Text(posixpath.join(folder, posixpath.basename(path)), content)
 
 
 def _kind_binds(boot: Boot, values: Values) -> t.Iterator[Bind]:

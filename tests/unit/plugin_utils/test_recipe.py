@@ -236,6 +236,17 @@ def test_a_license_goes_where_the_device_looks_for_it(tmp_path):
     assert (problem.file, problem.line) == ("t.clab.yml", 3)
 
 
+def test_files_of_extras_go_where_the_kind_has_them(tmp_path):
+    (tmp_path / "agent.yml").write_text("agent: 1\n")
+    ceos = Made(node("ceos", extras={"ceos-copy-to-flash": [str(tmp_path / "agent.yml")], "srl-agents": [str(tmp_path / "agent.yml")]}))
+    assert ceos.files["/mnt/flash/agent.yml"] == "agent: 1\n"
+    assert not [path for path in ceos.files if "appmgr" in path]
+    srl = Made(node("srl", extras={"srl-agents": [str(tmp_path / "agent.yml")]}))
+    assert srl.files["/etc/opt/srlinux/appmgr/agent.yml"] == "agent: 1\n"
+    assert srl.own_binds == {"/etc/opt/srlinux", "/tmp/topology.yml"}
+    assert Made(node("srl", extras={"srl-agents": [str(tmp_path / "gone.yml")]})).problems
+
+
 def test_configurations_count_for_the_limit(tmp_path):
     (tmp_path / "big").write_bytes(b"x" * 100)
     made = Made(node(KIND, license=Bind(str(tmp_path / "big"), "", local=True)))
