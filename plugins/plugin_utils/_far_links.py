@@ -106,7 +106,6 @@ class FarChecks:
         """addresses: server -> its underlay address."""
         links = [link for _key, link in sorted(self._topology.links.items()) if link.endpoints]
         for link in links:
-            self._shared_namespace(link)
             if link.far and link.far.type == "host":
                 self._host(link, link.far, self._server(link))
         for link in links:
@@ -121,13 +120,6 @@ class FarChecks:
 
     def _add(self, link: TopologyLink, what: str, remedy: str) -> None:
         self._problems.append(Problem(link.place.file, link.place.line, link.place.column, what, remedy))
-
-    def _shared_namespace(self, link: TopologyLink) -> None:
-        for end in link.endpoints:
-            node = self._topology.nodes.get(end.node)
-            if node is not None and node.network_mode == "host":
-                what = f"a link ends in node {node.name}, which has network-mode: host, and so no interfaces of its own"
-                self._add(link, what, f"Write host:{end.interface} in its place: that is an interface of the server")
 
     def _host(self, link: TopologyLink, far: Far, server: str) -> None:
         other = self._hosts.setdefault((server, far.interface), link)

@@ -67,6 +67,9 @@ class _Reporter:
         self.predicted = predicted
         self.nodes: Json = plan["nodes"]
         self.links: Json = plan["links"]
+        declared = {one["name"] for part in plan["slices"].values() for one in part["containers"]}
+        self.foreign = {node["container"] for node in self.nodes.values()} - declared
+        """Containers that are not the lab's: their links tell whether they run."""
         self.outcomes = {server: Outcome(plan, server, results.get(server) or {}) for server in sorted(plan["slices"])}
         self.certifying = any(one.certified is not None or one.certify_error for one in self.outcomes.values())
         self.proof = Proof(plan, {server: one.certified for server, one in self.outcomes.items() if one.certified is not None})
@@ -168,7 +171,7 @@ class _Reporter:
         if self.predicted:
             return self._predicted_node(outcome, outcome.changes_of({node["container"], node["sandbox"]}))
         if outcome.info is not None:
-            return self._observed_node(node, outcome.info)
+            return ("ready", "") if node["container"] in self.foreign else self._observed_node(node, outcome.info)
         status = outcome.statuses.get(node["container"], "running")
         if status != "running":
             return "stopped", f"container {node['container']} is {status}"

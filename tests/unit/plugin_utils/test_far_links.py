@@ -169,12 +169,6 @@ def test_two_tunnels_of_one_number_and_port_on_one_server_are_an_error():
     assert plan_of(*links, pins={"a": "srv1", "b": "srv2"})
 
 
-def test_a_node_in_the_servers_network_has_no_interfaces_of_its_own():
-    (error,) = refused(link("a:eth1", "b:eth1"), nodes=[node("a", network_mode="host"), node("b")])
-    assert "a link ends in node a, which has network-mode: host" in error
-    assert "Write host:eth1 in its place" in error
-
-
 def test_interfaces_of_a_container_that_is_not_the_labs_go_into_it_and_nothing_is_made_of_it():
     outside = node("box", profile=Kind("ext-container", "external"))
     outside = replace(outside, container="box")
