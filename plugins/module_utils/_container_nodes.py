@@ -78,8 +78,10 @@ def _do_wave(worker: Worker, nodes: t.Sequence[NodePlan]) -> None:
     begun = time.monotonic()
     started: float | None = None
 
+    starting = {one.want.name for one in nodes if one.starts}
+
     def place(one: NodePlan) -> tuple[int, int]:
-        return (order.delay(one.want.name) if one.starts else 0, order.depth(one.want.name))
+        return (order.delay(one.want.name, starting) if one.starts else 0, order.depth(one.want.name))
 
     for (delay, _depth), group in groupby(sorted(nodes, key=place), place):
         batch = worker.alive(group, lambda one: one.node != "keep" or bool(one.commands))

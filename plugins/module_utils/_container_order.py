@@ -26,7 +26,6 @@ class Order:
         self._owners = {one.sandbox: one.name for one in want if one.owns_sandbox}
         self._depths: dict[str, int] = {}
         self._waves: dict[str, int] = {}
-        self._delays: dict[str, int] = {}
 
     def owner_of(self, want: Container) -> str:
         """The node whose sandbox this one joins; empty where it has its own, or there is none."""
@@ -67,10 +66,11 @@ class Order:
             self._waves[name] = max([one.wave, *map(self.wave, self.leaders(one))])
         return self._waves[name]
 
-    def delay(self, name: str) -> int:
-        """Seconds after the beginning of its wave: its own, or later where it joins a node of the same wave."""
-        if name not in self._delays:
-            one = self._by_name[name]
-            same = [leader for leader in self.leaders(one) if self.wave(leader) == self.wave(name)]
-            self._delays[name] = max([one.startup_delay, *map(self.delay, same)])
-        return self._delays[name]
+    def delay(self, name: str, starting: t.Collection[str]) -> int:
+        """Seconds after the beginning of its wave: its own, or later where it joins a node that is started in the same wave.
+
+        starting: the nodes that are started at all.
+        """
+        one = self._by_name[name]
+        same = [leader for leader in self.leaders(one) if leader in starting and self.wave(leader) == self.wave(name)]
+        return max([one.startup_delay, *(self.delay(leader, starting) for leader in same)])

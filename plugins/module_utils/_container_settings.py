@@ -165,7 +165,7 @@ def observed(config: t.Mapping[str, t.Any], host: t.Mapping[str, t.Any]) -> Fiel
         "shm_size": int(host.get("ShmSize") or SHM_SIZE),
         "security_opts": _options(host.get("SecurityOpt") or (), unlabelled=bool(host.get("Privileged")) or pid_mode == "host"),
         "pid_mode": pid_mode,
-        "cgroupns_mode": str(host.get("CgroupnsMode") or ""),
+        "cgroupns_mode": str(host.get("CgroupnsMode") or "host"),
         "cgroup_parent": str(host.get("CgroupParent") or ""),
         "cpu_set": _cpus(str(host.get("CpusetCpus") or "")),
         **dns_fields(host.get("Dns"), host.get("DnsSearch"), host.get("DnsOptions")),

@@ -248,3 +248,7 @@ def test_who_joins_a_delayed_node_is_started_after_it(docker: FakeDocker) -> Non
     ok(run(docker, node("a", network="node", sandbox="demo-b.sb"), node("b", startup_delay=1)))
     assert started(docker) == ["demo-b", "demo-a"]
     assert time.monotonic() - begun >= 1
+    docker.crash("demo-a")
+    begun = time.monotonic()
+    ok(run(docker, node("a", network="node", sandbox="demo-b.sb"), node("b", startup_delay=1)))
+    assert time.monotonic() - begun < 1
