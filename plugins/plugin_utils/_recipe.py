@@ -76,9 +76,10 @@ def make_recipe(
     boot = node.profile.boot
     _check_type(node, reader)
     values = node_values(node, reader.lab, len(interfaces), management, number)
-    env = _environment(node, values, [{**values, **interface_values(node.profile, one)} for one in interfaces])
+    own = [interface_values(node.profile, one) for one in interfaces]
+    env = _environment(node, values, [{**values, **one} for one in own])
     values |= {f"env:{name}": value for name, value in env.items()}
-    each = [{**values, **interface_values(node.profile, one)} for one in interfaces]
+    each = [{**values, **one} for one in own]
     startup = startup_of(node, values, each, reader)
     binds, files = _placed(node, values, each, reader, startup.binds, startup.files)
     privileged = boot.privileged and not lacking.capabilities if node.privileged is None else node.privileged

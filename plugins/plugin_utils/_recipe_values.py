@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import typing as t
@@ -81,7 +82,7 @@ def node_values(node: Node, lab: str, interfaces: int, management: ManagementAdd
         "unique_2": own_octets(2, lab, node.name),
         "unique_3": own_octets(3, lab, node.name),
         **_family("mgmt_ipv4", have.ipv4, have.ipv4_prefix, have.ipv4_gateway),
-        "mgmt_ipv4_netmask": _netmask(f"{have.ipv4}/{have.ipv4_prefix}") if have.ipv4 else "",
+        "mgmt_ipv4_netmask": _netmask(have.ipv4_prefix) if have.ipv4 else "",
         **_family("mgmt_ipv6", have.ipv6, have.ipv6_prefix, have.ipv6_gateway),
         "mgmt_mac": have.mac,
     }
@@ -90,12 +91,19 @@ def node_values(node: Node, lab: str, interfaces: int, management: ManagementAdd
 def _family(name: str, address: str, prefix: int, gateway: str) -> dict[str, str]:
     if not address:
         return dict.fromkeys((name, f"{name}_prefix", f"{name}_gateway", f"{name}_subnet"), "")
-    subnet = ipaddress.ip_interface(f"{address}/{prefix}").network
-    return {name: address, f"{name}_prefix": str(prefix), f"{name}_gateway": gateway, f"{name}_subnet": str(subnet)}
+    subnet = _subnet(gateway or address, prefix)
+    return {name: address, f"{name}_prefix": str(prefix), f"{name}_gateway": gateway, f"{name}_subnet": subnet}
 
 
-def _netmask(address: str) -> str:
-    return str(ipaddress.ip_interface(address).netmask)
+@functools.lru_cache(maxsize=1024)
+def _subnet(address: str, prefix: int) -> str:
+    """By the gateway where there is one, which is in the same subnet: many nodes have the same."""
+    return str(ipaddress.ip_interface(f"{address}/{prefix}").network)
+
+
+@functools.lru_cache(maxsize=1024)
+def _netmask(prefix: int) -> str:
+    return str(ipaddress.IPv4Network((0, prefix)).netmask)
 
 
 def interface_values(kind: Kind, one: NodeInterface) -> dict[str, str]:
@@ -111,7 +119,7 @@ def interface_values(kind: Kind, one: NodeInterface) -> dict[str, str]:
         "mac": one.mac,
         "ipv4": one.ipv4,
         "ipv4_address": one.ipv4.partition("/")[0],
-        "ipv4_netmask": _netmask(one.ipv4) if one.ipv4 else "",
+        "ipv4_netmask": _netmask(int(one.ipv4.partition("/")[2])) if one.ipv4 else "",
         "ipv6": one.ipv6,
     }
 
