@@ -89,7 +89,7 @@ def build(folder: Path) -> Path:
         for name in ("bin", "sbin", "etc", "tmp", "proc", "sys", "dev", "opt", "mnt", "var"):
             _add(tar, name, kind=tarfile.DIRTYPE, mode=0o755)
         _add(tar, "bin/busybox", Path(busybox).read_bytes(), mode=0o755)
-        for name in ("sh", "cat", "base64", "id", "hostname", "stat", "grep", "sleep", "cmp", "test", "ip", "tee", "ls"):
+        for name in ("sh", "cat", "base64", "id", "hostname", "stat", "grep", "sleep", "cmp", "cp", "test", "ip", "tee", "ls"):
             _add(tar, f"bin/{name}", kind=tarfile.SYMTYPE, link="busybox")
         _add(tar, "standin", PROGRAM.encode(), mode=0o755)
     return archive

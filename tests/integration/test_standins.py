@@ -340,3 +340,46 @@ def test_a_server_that_lost_its_power_starts_all_of_them_as_before(labs: Labs) -
     labs.world.deploy(labs.lab).green()
     check({node: labs.seen(node, boot + 1) for node, boot in before.items()})
     assert labs.world.deploy(labs.lab).green().changed == 0
+
+
+def test_commands_for_a_device_that_starts_with_another_form_are_applied_once_for_each_content(labs: Labs) -> None:
+    """The stand-in is given a command line interface that writes down what it is told."""
+    folder = labs.lab.file.parent
+    (folder / "srl.cli").write_text("set / system name host-name srl\n")
+    (folder / "sr_cli").write_text('#!/bin/sh\n{ echo "sr_cli $*"; [ "$2" ] || cat; } >> /etc/opt/srlinux/told\n')
+    (folder / "sr_cli").chmod(0o755)
+    (folder / "ready").write_text("loaded initial configuration\n")
+    labs.lab.nodes["srl"] |= {
+        "startup-config": "srl.cli",
+        "binds": [
+            "sr_cli:/opt/srlinux/bin/sr_cli",
+            "ready:/etc/opt/srlinux/devices/app_ephemeral.mgmt_server.ready_for_config",
+        ],
+    }
+    labs.lab.write()
+    labs.world.deploy(labs.lab).green()
+    lines = [
+        "sr_cli -ed",
+        "set / system lldp admin-state enable",
+        "set / system json-rpc-server admin-state enable network-instance mgmt http admin-state enable",
+        "set / interface ethernet-1/1 admin-state enable",
+        "set / interface ethernet-1/2 admin-state enable",
+        "set / interface ethernet-1/10 admin-state enable",
+        "set / system name host-name srl",
+        "sr_cli -ed commit save",
+    ]
+    assert told_to_srl(labs) == lines
+    assert "/etc/opt/srlinux/config.json" not in labs.seen("srl").files
+    assert labs.world.deploy(labs.lab).green().changed == 0
+    labs.lab.nodes["srl"]["env"] = {"ADDED": "by the test"}
+    labs.lab.write()
+    labs.world.deploy(labs.lab).green()
+    assert labs.seen("srl").environ["ADDED"] == "by the test"
+    assert told_to_srl(labs) == lines
+    (folder / "srl.cli").write_text("set / system name host-name other\n")
+    labs.world.deploy(labs.lab).green()
+    assert told_to_srl(labs) == [*lines, *lines[:-2], "set / system name host-name other", lines[-1]]
+
+
+def told_to_srl(labs: Labs) -> list[str]:
+    return labs.world.node(PLACES["srl"], labs.lab.container("srl"), "cat", "/etc/opt/srlinux/told").splitlines()
