@@ -10,17 +10,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.acceptance import Lab, Run, World, make_lab
+from tests.integration.acceptance import HOST, Lab, Run, World, make_lab
 
 NAME = "far-ends"
 A, B = f"clab-{NAME}-a", f"clab-{NAME}-b"
 VNI = 4242
+BOX = "foreign-box"
+"""A container on srv3 that is not the lab's."""
 KEYS = {
     "host": "a:eth2--host:fe-host2",
     "macvlan": "a:eth3--macvlan:foreignp",
     "dummy": "a:dum0--dummy",
     "vxlan": "a:eth4--vxlan:{remote}/4242",
     "veth": "a:eth1--b:eth1",
+    "external": f"a:eth5--{BOX}:eth9",
 }
 
 
@@ -33,7 +36,7 @@ def states(run: Run) -> dict[str, tuple[str, str]]:
 
 
 def make(world: World) -> Lab:
-    lab = make_lab(world.folder / NAME, NAME, {"a": "srv1", "b": "srv2"}, [])
+    lab = make_lab(world.folder / NAME, NAME, {"a": "srv1", "b": "srv2", BOX: {"kind": "ext-container"}}, [])
     lab.links[:] = [
         {"endpoints": ["b:eth1", "a:eth1"], "ipv4": ["198.51.100.2/29", "198.51.100.1/29"], "tc": {"rate": "50mbit"}},
         {"endpoints": ["host:fe-host2", "a:eth2"], "ipv4": ["", "198.51.100.9/29"]},
@@ -46,6 +49,7 @@ def make(world: World) -> Lab:
             "vni": VNI,
             "dst-port": 14789,
         },
+        {"endpoints": ["a:eth5", f"{BOX}:eth9"], "ipv4": ["198.51.100.41/29"]},
     ]
     return lab.write()
 
@@ -65,6 +69,7 @@ def lab(world: World) -> Iterator[Lab]:
     world.on("srv3", "ip", "link", "add", "foreignvx", *vxlan)
     world.on("srv3", "ip", "address", "add", "198.51.100.34/29", "dev", "foreignvx")
     world.on("srv3", "ip", "link", "set", "foreignvx", "up")
+    world.on("srv3", "docker", "run", "--detach", "--name", BOX, "--network", "none", HOST)
     try:
         yield make(world)
     finally:
@@ -72,15 +77,17 @@ def lab(world: World) -> Iterator[Lab]:
         here.run(["ip", "link", "delete", "foreignp"])
         here.run(["ip", "netns", "delete", "foreignns"])
         far.run(["ip", "link", "delete", "foreignvx"])
+        far.run(["docker", "rm", "--force", BOX])
 
 
 def test_links_of_every_type_are_predicted_deployed_and_work(world: World, lab: Lab) -> None:
     predicted = world.check(lab)
     run = world.deploy(lab).green()
     assert run.changes() == predicted.changes()
-    assert states(run) == {key(world, kind): ("up", "frames" if kind == "veth" else "device") for kind in KEYS}
+    assert states(run) == {key(world, kind): ("up", "frames" if kind in ("veth", "external") else "device") for kind in KEYS}
     assert "up (device)" in run.stdout
     world.on("srv1", "ip", "address", "add", "198.51.100.10/29", "dev", "fe-host2")
+    world.node("srv3", BOX, "ip", "link", "show", "dev", "eth9")
     for address in ("198.51.100.2", "198.51.100.10", "198.51.100.18", "198.51.100.34"):
         world.node("srv1", A, "ping", "-c", "2", "-i", "0.2", "-W", "2", address)
     told = json.loads(world.node("srv1", A, "ip", "-json", "-details", "link", "show", "dev", "eth3"))
@@ -140,3 +147,4 @@ def test_nothing_is_left_of_a_destroyed_lab_and_what_is_not_its_own_stays(world:
     assert "fe-other" not in world.devices("srv1")
     assert "foreignp" in world.devices("srv1")
     assert "foreignvx" in world.devices("srv3")
+    assert "eth9" not in world.node("srv3", BOX, "ip", "link")
