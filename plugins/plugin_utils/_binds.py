@@ -113,12 +113,17 @@ class BindReader:
             mode = os.stat(path).st_mode
         except (OSError, ValueError) as exc:
             why = "" if isinstance(exc, FileNotFoundError) else f" ({getattr(exc, 'strerror', None) or exc})"
-            self.missing.add(at, f"{missing} {quote(source)}{why}", f"Relative paths are looked for in {self.magic.folder}")
+            self.missing.add(at, f"{missing} {quote(source)}{why}", self._looked_for(source))
             return None
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             self.problems.add(at, f"{missing} {quote(source)}: it is neither a file nor a folder", "Name a file or a folder")
             return None
         return path
+
+    def _looked_for(self, source: str) -> str:
+        if os.path.isabs(os.path.expanduser(source)):
+            return "Put it there, on the controller, or correct the path"
+        return f"Relative paths are looked for in {self.magic.folder}"
 
     def file(self, value: Scalar, key: str, node: str) -> Bind | None:
         """The file of a key such as C(license): a text of several lines is its content itself, else it is a path on the controller."""

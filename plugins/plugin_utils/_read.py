@@ -107,6 +107,15 @@ def describe(value: Value | None) -> str:
     return quote(value.text) if isinstance(value, Scalar) else "something else"
 
 
+def _remedy(value: Value | None, what: str, wanted: str) -> str:
+    """What to do about a value of another type, where the cause is a slip that YAML invites."""
+    if wanted == "text" and what.startswith("an entry of") and isinstance(value, MapValue) and value.entries:
+        return "Quote the whole text, as ': ' in it makes a mapping of it"
+    if wanted == "true or false" and isinstance(value, Scalar) and not value.plain and value.text.lower() in _TRUE | _FALSE:
+        return "Leave out the quotes"
+    return ""
+
+
 class Reader:
     """Reads typed values and notes what does not fit. what: the words for the value in a message, such as C(mtu of a link)."""
 
@@ -120,7 +129,7 @@ class Reader:
         return did_you_mean(name, known) if self._guesses <= _MOST_GUESSES else ""
 
     def wrong(self, value: Value | None, what: str, wanted: str) -> None:
-        self.problems.add(value, f"{what} must be {wanted}, not {describe(value)}", "")
+        self.problems.add(value, f"{what} must be {wanted}, not {describe(value)}", _remedy(value, what, wanted))
 
     def mapping(self, value: Value | None, what: str) -> MapValue | None:
         if is_null(value):

@@ -21,6 +21,7 @@ import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._envsubst import TooLongError, substitute
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
+from ansible_collections.archetype.lab.plugins.plugin_utils._yaml_faults import bad_character, shortened, syntax_fault
 
 MAX_BYTES = 4 * 1024 * 1024
 """Largest file that is read."""
@@ -41,7 +42,6 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 _STR = "tag:yaml.org,2002:str"
 _MERGE = "<<"
-_SHOWN = 60
 _JSON_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _LOADER: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -102,11 +102,6 @@ class MapValue(Value):
         """The value of a key; None where it is absent or null."""
         entry = self.entries.get(key)
         return None if entry is None or is_null(entry.value) else entry.value
-
-
-def _short(text: str) -> str:
-    """A text of the file for a message, not too long."""
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def is_null(value: Value | None) -> bool:
@@ -208,7 +203,7 @@ class _Builder:
         target = self.anchors.get(event.anchor)
         if target is None:
             inside = any(frame.anchor == event.anchor for frame in self.frames)
-            name = _short(event.anchor)
+            name = shortened(event.anchor)
             what = f"alias *{name} stands inside what it names" if inside else f"alias *{name} has no anchor before it"
             self.problems.add(here, what, "Write the value out" if inside else f"Put &{name} before the value that is meant")
         if target is not None:
@@ -240,7 +235,7 @@ class _Builder:
 
     def _check_tag(self, event: t.Any, value: Value) -> None:
         if event.tag is not None and event.tag not in _TAGS and event.tag != "!":
-            self.problems.add(value, f"tag {json.dumps(_short(event.tag))} is not allowed", "Write the plain value")
+            self.problems.add(value, f"tag {json.dumps(shortened(event.tag))} is not allowed", "Write the plain value")
 
     def _count(self, at: Value, count: int) -> None:
         self.total += count
@@ -284,7 +279,7 @@ class _Builder:
             entries[key.text] = Entry(key, value)
         else:
             self.problems.add(
-                key, f"duplicate key {json.dumps(_short(key.text))}, first written on line {first.key.line}", "Keep one of the two"
+                key, f"duplicate key {json.dumps(shortened(key.text))}, first written on line {first.key.line}", "Keep one of the two"
             )
 
     def _merge(self, into: MapValue, merged: Value) -> None:
@@ -313,14 +308,11 @@ def parse_yaml(text: str, file: str, environment: t.Mapping[str, str] | None = N
         for event in yaml.parse(_joined(text), Loader=_LOADER):
             builder.feed(event)
     except yaml.reader.ReaderError as exc:
-        problems.found.append(_reader_problem(exc, text, file))
+        problems.found.append(Problem(file, *bad_character(exc, text)))
     except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        words = ", ".join(_short(str(part)) for part in (exc.context, exc.problem) if part)
-        at = Scalar("", mark.line + 1, mark.column + 1) if mark else None
-        problems.add(at, f"not valid YAML: {words}", "Check indentation, quotes and brackets there")
+        problems.found.append(Problem(file, *syntax_fault(exc, text)))
     except yaml.YAMLError as exc:
-        problems.add(None, f"not valid YAML: {_short(str(exc))}")
+        problems.add(None, f"not valid YAML: {shortened(str(exc))}")
     if not problems.found and len(builder.roots) != 1:
         second = builder.roots[1] if builder.roots else None
         problems.add(second, "more than one YAML document" if second else "the file is empty", "One document is expected")
@@ -355,10 +347,3 @@ def _too_large(path: str) -> LabFileError:
     return LabFileError(
         [Problem(path, 0, 0, f"larger than {MAX_BYTES // 1024 // 1024} MiB", "A topology is text; is this the right file?")]
     )
-
-
-def _reader_problem(exc: t.Any, text: str, file: str) -> Problem:
-    position = exc.position if isinstance(exc.position, int) else 0
-    before = text[:position]
-    line, column = before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
-    return Problem(file, line, column, "a character that YAML does not allow", "Take it out, or write it as an escape in quotes")

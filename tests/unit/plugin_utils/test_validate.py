@@ -86,7 +86,7 @@ def test_problems_of_both_files_are_told_at_once_in_their_order(problems) -> Non
 
 
 def test_running_out_of_tags_is_told(problems) -> None:
-    (message,) = problems("demo.lab.yml", demo__lab__yml=LAB + "servers: {x: {}}\ntags: {local: [100, 100]}\n")
+    (message,) = problems("demo.lab.yml", demo__lab__yml=LAB + "management: false\nservers: {x: {}}\ntags: {local: [100, 100]}\n")
     assert "server x has no tag left: 2 links want one of 100-100 (1 tags)" in message
 
 

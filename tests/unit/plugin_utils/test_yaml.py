@@ -95,11 +95,18 @@ def test_what_is_refused_is_said_with_its_place(text, message):
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("a: [1\nb: 2\n", 2), ("a: 'x\n", 2), ("\tb: 1\n", 1), ("a:\n  b: 1\n c: 2\n", 3), ("a: @x\n", 1), ("a: \x01\n", 1)],
+    [("a: [1\nb: 2\n", 2), ("a: 'x\n", 1), ("\tb: 1\n", 1), ("a:\n  b: 1\n c: 2\n", 3), ("a: @x\n", 1), ("a: \x01\n", 1)],
 )
 def test_a_syntax_error_names_its_line(text, line):
     (message,) = errors(read, text)
     assert message.startswith(f"f.yml:{line}:")
+
+
+def test_a_tab_and_an_open_quote_are_told_as_such():
+    assert errors(read, "a:\n\tb: 1\n") == ["f.yml:2:1: not valid YAML: a line is indented with a tab. Indent with spaces"]
+    (message,) = errors(read, "a: 1\nb: 'x\nc: 2\n")
+    assert message.startswith("f.yml:2:4: not valid YAML: ")
+    assert message.endswith(". Close the quote that is opened there")
 
 
 def test_all_duplicate_keys_are_told_at_once():
