@@ -20,6 +20,7 @@ NEVER = "0001-01-01T00:00:00Z"
 
 class FakeDocker:
     """die: names of containers that end at once when they are started. answers: command -> result. calls: what changed something.
+    looks: what was asked for, in order.
 
     named: volumes, name -> labels. health: name -> what Docker says of its health, look after look; the last for ever.
     """
@@ -41,9 +42,11 @@ class FakeDocker:
     # -- what the protocol asks for
 
     def list_names(self) -> t.Mapping[str, t.Mapping[str, str]]:
+        self.looks.append("names")
         return {name: dict(raw["Config"]["Labels"]) for name, raw in self.raw.items()}
 
     def inspect(self, names: t.Sequence[str]) -> t.Mapping[str, DockerContainer]:
+        self.looks.append("containers")
         found = {}
         for name in names:
             if name in self.raw:
@@ -53,6 +56,7 @@ class FakeDocker:
         return found
 
     def images(self, references: t.Sequence[str]) -> t.Mapping[str, Image | None]:
+        self.looks.append("images")
         return {name: self.known.get(name) for name in references}
 
     def create(self, name: str, config: t.Mapping[str, t.Any]) -> str:

@@ -203,9 +203,22 @@ def test_a_volume_that_begins_with_a_path_of_the_server_is_an_error(docker: Fake
 def test_volumes_are_looked_at_only_where_there_are_any(docker: FakeDocker) -> None:
     run(docker, node())
     run(docker, node(), prune=True)
-    assert docker.looks == []
+    assert "volumes" not in docker.looks
     run(docker, node(volumes=("data:/d",)))
-    assert docker.looks == ["volumes"]
+    assert docker.looks.count("volumes") == 1
+
+
+def test_a_run_with_nothing_to_do_asks_docker_three_times_whatever_is_declared(docker: FakeDocker) -> None:
+    docker.health["demo-r1"] = ["healthy"]
+    want = [
+        node(healthcheck=CHECK, hold="healthy", tmpfs={"/t": ""}, cpu_set="0", dns=("198.51.100.53",), exec=(("true",),)),
+        node("r2", network="node", sandbox="demo-r1.sb", pid_mode="container:r1", wave=1, stage_commands=(stage("configure", "true"),)),
+        node("r3", network="host", wave=2),
+    ]
+    ok(run(docker, *want))
+    docker.looks.clear()
+    assert ok(run(docker, *want)) == []
+    assert docker.looks == ["names", "containers", "images"]
 
 
 def test_check_mode_predicts_volumes(docker: FakeDocker) -> None:
