@@ -177,6 +177,7 @@ class _TopologyReader(Reader):
         self.notes += reader.finish(found)
         self.notes += notes_of({name: self.settings[name] for name in found})
         self._unused_kinds(inheritance)
+        self._near_groups(inheritance)
         return found
 
     def _node(self, reader: NodeReader, name: str, at: Scalar) -> Node | None:
@@ -226,6 +227,13 @@ class _TopologyReader(Reader):
             if name not in used and self.catalog.find(name) is None:
                 remedy = self.near(name, used)
                 self.notes.append(f"kinds: {quote(name)} is not a known kind, and no node uses it. {remedy}".strip())
+
+    def _near_groups(self, inheritance: Inheritance) -> None:
+        """A group needs no settings; one that is nearly called like one that has some, is most often a slip of the pen."""
+        for group in sorted({settings.group for settings in self.settings.values()} - {"", *inheritance.groups}):
+            near = self.near(group, inheritance.groups)
+            if near:
+                self.notes.append(f"group {quote(group)} has no settings under groups. {near}")
 
     def _unlinked_segments(self, links: LinkReader) -> None:
         for name, kind in self.kinds.items():

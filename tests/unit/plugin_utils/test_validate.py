@@ -163,3 +163,12 @@ def test_several_files_are_summed_up(check, tmp_path: Path) -> None:
     assert render_checked([good, bad], str(tmp_path)).endswith("\n\n1 problem in no.yml\n")
     assert complaint([good]) == ""
     assert complaint([bad] * 7, str(tmp_path)).endswith("no.yml and 2 more")
+
+
+def test_a_group_that_is_nearly_one_with_settings_is_noted(check) -> None:
+    text = (
+        GOOD.replace("a: {}", "a: {group: rotuers}")
+        .replace("b: {}", "b: {group: racks}")
+        .replace("  nodes:", "  groups: {routers: {}}\n  nodes:")
+    )
+    assert check(demo__clab__yml=text).notes == ('group "rotuers" has no settings under groups. Did you mean "routers"?',)
