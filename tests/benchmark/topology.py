@@ -6,8 +6,9 @@
 Labs of 1,000 nodes and 2,000 links, and of 10,000 and 20,000, of several kinds with their vendors' names of interfaces and a management
 network: loaded, resolved, placed, allocated and sliced, each stage timed where it happens. Then a lab of 400 nodes that netlab knows too:
 netlab transforms its own file, we plan what it wrote and the containerlab file that it makes of the same lab, in turns, each in a fresh
-process. C(seconds) are those from opening the file to the plan; C(process) those of the whole process, with the start of Python. Prints
-JSON; ends with 1 when a limit is missed. Needs no root, and netlab in C(.build/netlab) (C(make netlab)).
+process. C(seconds) are those from opening the file to the plan; C(process) those of the whole process, with the start of Python. Both
+programs only compute, so that processor time decides, which other work on the machine changes least. Prints JSON; ends with 1 when a
+limit is missed. Needs no root, and netlab in C(.build/netlab) (C(make netlab)).
 """
 
 from __future__ import annotations
@@ -190,10 +191,11 @@ def beside_netlab(nodes: int, rounds: int) -> Json:
             if one["nodes"] != nodes or one["links"] < 2 * nodes:
                 raise SystemExit(f"planned {one['nodes']} nodes and {one['links']} links, not {expected}")
     ours = ("of_netlab_json", "of_containerlab_file")
-    ratios = {
-        name: spread([there["seconds"] / here["seconds"] for there, here in zip(found["netlab"], found[name], strict=True)])
-        for name in ours
-    }
+
+    def ratios(what: str) -> Json:
+        turns = {name: zip(found["netlab"], found[name], strict=True) for name in ours}
+        return {name: spread([there[what] / here[what] for there, here in both]) for name, both in turns.items()}
+
     return {
         "nodes": nodes,
         "links": 2 * nodes,
@@ -202,9 +204,10 @@ def beside_netlab(nodes: int, rounds: int) -> Json:
         "seconds": {name: spread([one["seconds"] for one in all_of]) for name, all_of in found.items()},
         "cpu": {name: spread([one["cpu"] for one in all_of]) for name, all_of in found.items()},
         "process": {name: spread([one["process"] for one in found[name]]) for name in ours},
-        "ratio": ratios,
+        "ratio": ratios("seconds"),
+        "ratio_of_cpu": ratios("cpu"),
         "limit": LEAST_OF_NETLAB,
-        "ok": all(one["median"] >= LEAST_OF_NETLAB for one in ratios.values()),
+        "ok": all(one["median"] >= LEAST_OF_NETLAB for one in ratios("cpu").values()),
     }
 
 
