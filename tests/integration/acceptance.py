@@ -129,7 +129,10 @@ class Lab:
 
 
 def make_lab(folder: Path, name: str, nodes: Mapping[str, Json | str], links: Sequence[Sequence[str]], **options: Any) -> Lab:
-    """A lab of hosts and segments. nodes: name -> its server, or its definition with C(server) in it."""
+    """A lab of hosts and segments. nodes: name -> its server, or its definition with C(server) in it.
+
+    Without a management network, unless it is asked for: most tests are about wires, and count what a wire is made of.
+    """
     defined = {node: {"server": one} if isinstance(one, str) else dict(one) for node, one in nodes.items()}
     pins = {node: one.pop("server") for node, one in defined.items() if "server" in one}
     topology = {
@@ -141,7 +144,7 @@ def make_lab(folder: Path, name: str, nodes: Mapping[str, Json | str], links: Se
         },
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return Lab(folder / f"{name}.lab.yml", topology).write(placement=pins, **options)
+    return Lab(folder / f"{name}.lab.yml", topology).write(**{"placement": pins, "management": False, **options})
 
 
 def addressed(server: str, *addresses: str, **more: Any) -> Json:

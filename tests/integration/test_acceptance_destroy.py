@@ -30,7 +30,7 @@ def _lab(world: World, name: str, network: str) -> Lab:
         "lan": {"kind": "bridge"},
     }
     links = [("a:eth1", "b:eth1"), ("a:eth2", "c:eth1"), ("a:eth3", "lan:one"), ("b:eth2", "lan:two"), ("d:eth1", "lan:three")]
-    lab = make_lab(world.folder / name, name, nodes, links)
+    lab = make_lab(world.folder / name, name, nodes, links, management=True)
     lab.file.with_name("note.txt").write_text("hello\n")
     return lab
 

@@ -74,7 +74,8 @@ def test_the_topology_is_the_published_one(story: Story) -> None:
 
 def test_deploying_is_green(story: Story) -> None:
     story.first.green()
-    assert len(story.first.links()) == 6
+    assert len(story.first.links()) == 6 + 1
+    assert story.first.links()["management"] == ("up", "")
     assert len(story.first.nodes()) == 6
 
 

@@ -39,7 +39,7 @@ def make(world: World, name: str, *, places: dict[str, str] | None = None, mgmt:
         for node, server in places.items()
     }
     links = [("web:eth1", "far:eth1")] if {"web", "far"} <= set(places) else []
-    lab = make_lab(world.folder / name, name, nodes, links, **options)
+    lab = make_lab(world.folder / name, name, nodes, links, **{"management": True, **options})
     key = world.testbed.config.directory / "key.pub"
     lab.file.with_name("key.pub").write_text(key.read_text())
     if mgmt is not None:
