@@ -177,7 +177,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             lab_file = load_lab_file(path)
             servers = self._server_names(lab_file)
             lock = read_lock(lab_file.lock_file)
-            placement = place(lab_file.topology, servers, lab_file.pins, lock.placement, file=lab_file.path)
+            pins, places = lab_file.pins, lab_file.pin_places
+            placement = place(lab_file.topology, servers, pins, lock.placement, file=lab_file.path, places=places)
             underlay = {server: self._underlay_address(lab_file, server) for server in servers}
             addresses = names.management_addresses(lab_file.topology, placement, underlay, lock)
         except LabFileError as exc:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog, check_part
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import MAX_MTU, MIN_MTU
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile, Place, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, plain_data, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology, read_topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
@@ -85,6 +85,7 @@ class _LabFileReader(Reader):
             cross_tags=cross,
             link_mtu=self.integer(file.get("link_mtu"), "link_mtu", MIN_MTU, MAX_MTU) or LabFile.link_mtu,
             lock_file=os.path.join(os.path.dirname(topology.file), f"{topology.name}.lock.yml"),
+            pin_places=self._places(file.get("placement")),
         )
         self.problems.raise_if_any()
         return lab_file
@@ -207,6 +208,11 @@ class _LabFileReader(Reader):
                 remedy = self.near(server.text, servers) or f"Servers are: {', '.join(servers)}"
                 self.problems.add(server, f"node {word(node)} is pinned to the unknown server {quote(server.text)}", remedy)
         return {node: server.text for node, server in pins.items()}
+
+    def _places(self, value: Value | None) -> dict[str, Place]:
+        """Node -> where its pin is written."""
+        entries = value.entries.items() if isinstance(value, MapValue) else ()
+        return {node: Place(self.problems.file, one.value.line, one.value.column) for node, one in entries}
 
     def _with_images(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> Topology:
         """The topology with its images replaced, by exact reference."""

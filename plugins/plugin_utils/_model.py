@@ -306,6 +306,7 @@ class LabFile:
     """A lab file (C(*.lab.yml)): the topology, and how it is to be laid over servers.
 
     servers: the name of a group, or server -> host variables. pins: node -> server. lock_file: path of C(<name>.lock.yml).
+    pin_places: node -> where its pin is written.
     """
 
     path: str
@@ -318,3 +319,4 @@ class LabFile:
     cross_tags: tuple[int, int] = (3000, 4094)
     link_mtu: int = 9500
     lock_file: str = ""
+    pin_places: t.Mapping[str, Place] = field(default_factory=dict)

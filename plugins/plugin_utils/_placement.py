@@ -20,7 +20,8 @@ from pathlib import Path
 import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
-from ansible_collections.archetype.lab.plugins.plugin_utils._model import Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Place, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean
 
 LOCK_FORMAT = 1
 _LOCK_HEADER = """\
@@ -40,11 +41,13 @@ def place(
     *,
     bound: t.Mapping[str, str] | None = None,
     file: str = "",
+    places: t.Mapping[str, Place] | None = None,
 ) -> dict[str, str]:
     """Node -> server, sorted by node. Neither the order of the servers nor that of the file matters.
 
     locked and live: a server that is not there any more is passed over. Raises LabFileError for a pin to such a server.
     bound: nodes that can run on one server only, because of what is there; a pin to another one is for others to complain about.
+    places: where pins are written, for messages.
     Nodes that must be beside each other are placed as one. Deciding by capacity belongs into C(_Default).
     """
     there = sorted(set(servers))
@@ -52,12 +55,16 @@ def place(
     if not there:
         raise LabFileError([Problem(file, 0, 0, "there is no server to place nodes on", "Put hosts into the group that servers names")])
     problems = [
-        Problem(file, 0, 0, f"node {node} is pinned to server {server}, which is not one of {', '.join(there)}", "Correct placement")
+        Problem(
+            *_at(node, places, file),
+            f"node {node} is pinned to server {server}, which is not one of {', '.join(there)}",
+            did_you_mean(server, there) or "Correct placement",
+        )
         for node, server in pins.items()
         if node in topology.nodes and server not in there
     ]
     groups = groups_of(topology)
-    problems += _torn(groups, pins, topology, file)
+    problems += _torn(groups, pins, topology, lambda node: _at(node, places, file))
     if problems:
         raise LabFileError(problems)
     if len(there) == 1:
@@ -88,7 +95,15 @@ def groups_of(topology: Topology) -> dict[str, str]:
     return {name: find(name) for name in first}
 
 
-def _torn(groups: t.Mapping[str, str], pins: t.Mapping[str, str], topology: Topology, file: str) -> list[Problem]:
+def _at(node: str, places: t.Mapping[str, Place] | None, file: str) -> tuple[str, int, int]:
+    """Where a pin is written; the file, where that is not known."""
+    place = (places or {}).get(node)
+    return (place.file, place.line, place.column) if place else (file, 0, 0)
+
+
+def _torn(
+    groups: t.Mapping[str, str], pins: t.Mapping[str, str], topology: Topology, at: t.Callable[[str], tuple[str, int, int]]
+) -> list[Problem]:
     """Pins of nodes that must be beside each other to different servers."""
     first: dict[str, str] = {}
     problems = []
@@ -99,7 +114,7 @@ def _torn(groups: t.Mapping[str, str], pins: t.Mapping[str, str], topology: Topo
                 what = (
                     f"nodes {other} and {node} are pinned to servers {pins[other]} and {pins[node]}, but one has the network of the other"
                 )
-                problems.append(Problem(file, 0, 0, what, "Pin them to one server"))
+                problems.append(Problem(*at(node), what, "Pin them to one server"))
     return problems
 
 

@@ -137,7 +137,16 @@ class _Planner:
         live = live_placement(self.lab, self.observed)
         bound, problems = bound_nodes(self.topology, self.lab_file.pins, self.observed)
         self.problems += problems
-        return place(self.topology, self.servers, self.lab_file.pins, self.lock.placement, live, bound=bound, file=self.lab_file.path)
+        return place(
+            self.topology,
+            self.servers,
+            self.lab_file.pins,
+            self.lock.placement,
+            live,
+            bound=bound,
+            file=self.lab_file.path,
+            places=self.lab_file.pin_places,
+        )
 
     def _join(self) -> None:
         """Make the management network part of the topology. Placement knows nothing of it: it must not pull nodes together."""

@@ -62,8 +62,9 @@ def test_a_good_lab_file_tells_where_nodes_go(check) -> None:
 def test_servers_of_a_group_come_from_the_inventory(check, problems) -> None:
     text = LAB + "servers: metal\nplacement: {a: x}\n"
     assert check("demo.lab.yml", {"metal": ["x", "y"]}.get, demo__lab__yml=text).servers == {"x": 1, "y": 1}
-    (message,) = problems("demo.lab.yml", {"metal": ["w", "y"]}.get, demo__lab__yml=text)
-    assert "node a is pinned to server x, which is not one of w, y" in message
+    assert problems("demo.lab.yml", {"metal": ["w", "y"]}.get, demo__lab__yml=text) == [
+        "demo.lab.yml:4:16: node a is pinned to server x, which is not one of w, y. Correct placement"
+    ]
 
 
 def test_what_cannot_be_checked_without_an_inventory_is_said(check) -> None:
