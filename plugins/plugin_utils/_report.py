@@ -116,6 +116,7 @@ class _Reporter:
             "state": state,
             "reason": reason,
             **{field: node[field] for field in ("kind", "server", "container", "image", "shell")},
+            "management": {family: (node["management"] or {}).get(family, "") for family in ("ipv4", "ipv6")},
         }
 
     # names of objects, as errors and changes have them

@@ -24,7 +24,7 @@ def render_report(report: Json, width: int = 120) -> str:
     """Links, nodes, what servers and notes there are to tell of, and a line that sums up."""
     parts = [
         _table(("LINK", "STATE", "SERVERS: TAG", "VNI", "MTU", "REASON"), [_link_row(one) for one in report["links"]], width),
-        _table(("NODE", "KIND", "SERVER", "STATE", "SHELL OR REASON"), [_node_row(one) for one in report["nodes"]], width),
+        _table(("NODE", "KIND", "SERVER", "ADDRESS", "STATE", "SHELL OR REASON"), [_node_row(one) for one in report["nodes"]], width),
         _reasons(
             {f"server {name}": one["reason"] or one["state"] for name, one in report["servers"].items() if one["state"] != "ok"}, width
         ),
@@ -50,7 +50,8 @@ def _state(link: Json) -> str:
 
 
 def _node_row(node: Json) -> tuple[str, ...]:
-    return node["name"], node["kind"], node["server"], node["state"], node["reason"] or node["shell"].replace(" ", _UNBROKEN)
+    address = node["management"]["ipv4"] or node["management"]["ipv6"]
+    return node["name"], node["kind"], node["server"], address, node["state"], node["reason"] or node["shell"].replace(" ", _UNBROKEN)
 
 
 def _summary(report: Json) -> str:

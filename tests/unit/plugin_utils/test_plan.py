@@ -65,7 +65,7 @@ def problems_of(*arguments, **keywords):
 def test_shape_of_the_plan():
     plan = plan_of(lock_file="x.lock.yml")
     assert set(plan) == {
-        "format", "lab", "lock_file", "bridge", "overlay_mode", "device_group", "placement", "nodes", "links", "management",
+        "format", "lab", "lock_file", "bridge", "overlay_mode", "device_group", "placement", "nodes", "links", "management", "waves",
         "slices", "notes",
     }  # fmt: skip
     assert set(plan["nodes"]["a"]) == {"kind", "server", "container", "sandbox", "image", "shell", "interfaces", "management"}

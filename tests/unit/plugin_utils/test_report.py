@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from ansible.template import Templar, trust_as_template
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import make_plan
 from ansible_collections.archetype.lab.plugins.plugin_utils._proof import KINDS
 from ansible_collections.archetype.lab.plugins.plugin_utils._report import failed_links, make_report
@@ -396,3 +398,23 @@ def test_filters_take_what_templates_hand_to_them(tmp_path):
     assert table.rstrip("\n") == render_report(make_report(PLAN, good()), 100).rstrip("\n")
     assert templar.template(trust_as_template("{{ plan | archetype.lab.take_back(results) }}")) == failed_links(PLAN, good())
     assert templar.template(trust_as_template("{{ plan | archetype.lab.lock }}")).startswith("# Written by archetype.lab")
+
+
+def test_management_addresses_are_shown_where_there_are_some():
+    managed = make_plan(lab_file(replace(MADE, management=Management()), pins={"a": "srv1", "b": "srv1", "c": "srv2"}), servers(2), {})
+    report = make_report(managed, good(managed))
+    assert {one["name"]: one["management"] for one in report["nodes"]} == managed["management"]["nodes"]
+    shown = render_report(report)
+    assert "ADDRESS" in shown
+    assert all(own["ipv4"] in shown for own in managed["management"]["nodes"].values())
+    assert "ADDRESS" not in render_report(make_report(PLAN, good()))
+
+
+def test_an_error_of_the_management_network_is_told_at_its_link():
+    managed = make_plan(lab_file(replace(MADE, management=Management()), pins={"a": "srv1", "b": "srv1", "c": "srv2"}), servers(2), {})
+    results = good(managed)
+    results["srv1"]["converge"]["errors"] = [error("management", msg="no rules")]
+    report = make_report(managed, results)
+    assert link_of(report, "management")["state"] == "error"
+    assert "srv1: no rules" in link_of(report, "management")["reason"]
+    assert {state for key, state in states(report)[0].items() if key != "management"} == {"up"}
