@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import random
 
 import pytest
 
@@ -356,3 +358,42 @@ def test_parts_of_it_and_topologies_of_netlabs_own_are_told_what_to_do(errors, s
 def test_a_containerlab_file_is_not_taken_for_netlabs(load):
     text = "name: t\ntopology:\n  nodes: {nodes: {kind: linux, image: i}, links: {kind: linux, image: i}}\n"
     assert list(load(text).nodes) == ["links", "nodes"]
+
+
+ODD = [None, True, 7, -1, 1.5, "", "x", "$x", [], {}, [None], [[]], {"a": None}, {"": ""}, ["x", {}], "\u00e9" * 300]
+
+
+def places(value, path=()):
+    """The path of everything in a value."""
+    yield path
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(one, (*path, key))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_else_stands_anywhere_there_is_a_lab_or_problems_and_never_a_traceback(seed, tmp_path):
+    chance = random.Random(seed)
+    whole = copy.deepcopy(SMALL)
+    whole["groups"] = {"g": {"members": ["a"]}}
+    whole["addressing"] = {"mgmt": {"ipv4": "198.51.100.0/24"}}
+    whole["defaults"] = {"providers": {"clab": {"lab_prefix": "x"}}}
+    whole["nodes"]["a"].update(mgmt={"ipv4": "198.51.100.9"}, loopback={"ifname": "lo"}, group=["g"])
+    whole["nodes"]["a"]["clab"].update(
+        binds=[{"source": "f", "target": "/f"}], config_templates=[{"target": "/f"}], start_after=["b"], stages={"create": {"wait-for": []}}
+    )
+    whole["nodes"]["a"]["interfaces"][0].update(tc={"delay": 1}, mtu=1500)
+    whole["links"][0].update(clab={"uplink": "x"}, libvirt={"public": True}, bridge="br")
+    path, found = tmp_path / "t.json", list(places(whole))[1:]
+    for _number in range(250):
+        changed = copy.deepcopy(whole)
+        *above, last = chance.choice(found)
+        into = changed
+        for key in above:
+            into = into[key]
+        if chance.random() < 0.15:
+            del into[last]
+        else:
+            into[last] = chance.choice(ODD)
+        path.write_text(json.dumps(changed))
+        with contextlib.suppress(LabFileError):
+            load_topology(str(path), {})
