@@ -394,7 +394,10 @@ LINK_ERRORS = [
     (
         ["endpoints: [a:eth0, b:eth1]"],
         [
-            '6:19: node a: interface "eth0" is the management interface of kind linux. The first one is eth1, unless the node has network-mode: none'
+            (
+                '6:19: node a: interface "eth0" is the management interface of kind linux. '
+                "The first one is eth1, unless the node has network-mode: none"
+            )
         ],
     ),
     (["endpoints: [a:eth1]"], ["6:18: a link has 1 endpoints. Give it two; use a node of kind bridge for more"]),
@@ -437,10 +440,7 @@ LINK_ERRORS = [
     ),
     (
         ["endpoints: [a:eth1, dummy:x1]"],
-        [
-            '6:27: "dummy:x1": links of type dummy have no brief form. '
-            "Write it as {type: dummy, endpoint: {node: r1, interface: eth1}}"
-        ],
+        [('6:27: "dummy:x1": links of type dummy have no brief form. Write it as {type: dummy, endpoint: {node: r1, interface: eth1}}')],
     ),
     (["text"], ['6:7: a link must be a mapping, not "text"']),
     (["~"], ["6:7: a link is empty. Give it two endpoints"]),
