@@ -132,6 +132,10 @@ class FarChecks:
             self._add(link, what, "Give the link another name, or remove what is there")
 
     def _macvlan(self, link: TopologyLink, far: Far, server: str) -> None:
+        node = self._topology.nodes[link.endpoints[0].node]
+        if node.network_mode.startswith("container:") or node.profile.provider == "external":
+            what = f"link {link.key} would put a macvlan into a container that is not the lab's, where it could not be found again"
+            self._add(link, what, "Join it with a node of the lab, or write host: in place of macvlan:")
         there = self._claims.get(server, {}).get("devices")
         if there is None or far.interface in there or (server, far.interface) in self._hosts:
             return

@@ -177,6 +177,13 @@ def test_interfaces_of_a_container_that_is_not_the_labs_go_into_it_and_nothing_i
     assert {port["node"]: port["sandbox"] for port in ports_of(plan)} == {"a": "clab-x-a-sandbox", "box": "box"}
 
 
+def test_a_macvlan_in_a_container_that_is_not_the_labs_would_outlive_the_lab():
+    outside = replace(node("box", profile=Kind("ext-container", "external")), container="box", network_mode="container:box", shares="box")
+    (error,) = refused(far("box:eth1", MACVLAN), nodes=[outside], pins={"box": "srv1"})
+    assert "would put a macvlan into a container that is not the lab's, where it could not be found again" in error
+    plan_of(far("box:eth1", HOST), nodes=[outside], pins={"box": "srv1"})
+
+
 # the report
 
 
