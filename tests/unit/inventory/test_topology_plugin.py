@@ -284,7 +284,7 @@ def test_the_filters_and_the_test_work_in_a_template(folder: Folder) -> None:
 
     assert "eth1 eth2 False True" in shown(message)
     assert "is the management interface of kind linux" in shown("{{ 'eth0' | archetype.lab.linux_interface('linux') }}")
-    assert "unknown kind lnux" in shown("{{ 'eth1' is archetype.lab.interface_of('lnux') }}")
+    assert 'unknown kind "lnux". Did you mean "linux"?' in shown("{{ 'eth1' is archetype.lab.interface_of('lnux') }}")
 
 
 def test_a_lab_file_with_another_name_is_told_to_be_renamed(folder: Folder) -> None:
