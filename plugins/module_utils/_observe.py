@@ -190,8 +190,8 @@ def describe(query: Query, have: Have) -> Json:
             "docker": have.docker_version,
             "kernel": platform.release(),
             "python": platform.python_version(),
-            "nft": have.nft,
         },
+        "nft": have.nft,
     }
 
 

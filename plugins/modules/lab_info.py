@@ -130,6 +130,9 @@ observed:
     versions:
       description: Versions of C(ovs), C(docker), C(kernel) and C(python).
       type: dict
+    nft:
+      description: Whether nftables is there; null without O(management=true).
+      type: bool
   sample:
     format: 1
     server: srv1
@@ -144,6 +147,7 @@ observed:
     underlay: {address: 198.51.100.1, mtu: {198.51.100.2: 1500}}
     lock: null
     versions: {ovs: 3.1.0, docker: 20.10.24, kernel: 6.1.0, python: 3.11.2}
+    nft: null
 """
 
 import typing as t

@@ -114,7 +114,7 @@ def check_management(
                     add(what, f"Name another ipv{other.version}-subnet under mgmt, or set management: false in the lab file")
         for port in published.get(server, ()):
             problems += _check_port(topology, port, server, claims.get("published") or {})
-        if (observed.get(server, {}).get("versions") or {}).get("nft") is False:
+        if observed.get(server, {}).get("nft") is False:
             add(f"server {server} has no nftables, which the management network needs", _PREPARE)
     return problems
 

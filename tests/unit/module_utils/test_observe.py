@@ -300,9 +300,9 @@ def test_what_a_management_network_could_clash_with_is_looked_at_where_there_is_
     }  # fmt: skip
     assert seen["claims"]["published"]["udp:7002:*"] == "lab other"
     assert "udp:7001:*" not in seen["claims"]["published"]
-    assert seen["versions"]["nft"] is True
+    assert seen["nft"] is True
     machine.nft.there = False
-    assert machine.observe(management=True)["versions"]["nft"] is False
+    assert machine.observe(management=True)["nft"] is False
     machine.nft.there, reads = True, machine.nft.reads
-    assert machine.observe()["versions"]["nft"] is None
+    assert machine.observe()["nft"] is None
     assert machine.nft.reads == reads

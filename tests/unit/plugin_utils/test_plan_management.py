@@ -228,7 +228,7 @@ def test_what_is_not_in_the_way_is_not(claims):
 
 def test_a_server_without_nftables_is_told_only_where_it_is_needed():
     observed = observed_with()
-    observed["srv2"]["versions"] = {"nft": False}
+    observed["srv2"]["nft"] = False
     assert "server srv2 has no nftables, which the management network needs" in problems_of(lab_of(), observed)
     plan_of(lab_of(enabled=False), observed)
 
