@@ -29,8 +29,6 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import (
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import quote
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, load_yaml
 
-_NOTHING: t.Mapping[str, MapValue] = {}
-
 
 class Catalog:
     """folders: with kind files of the user; a kind there replaces one of the collection as a whole.
@@ -42,8 +40,8 @@ class Catalog:
     def __init__(
         self,
         folders: t.Sequence[str] = (),
-        kind_settings: t.Mapping[str, MapValue] = _NOTHING,
-        image_settings: t.Mapping[str, MapValue] = _NOTHING,
+        kind_settings: t.Mapping[str, MapValue] | None = None,
+        image_settings: t.Mapping[str, MapValue] | None = None,
         images: t.Mapping[str, str] | None = None,
     ) -> None:
         self._own: dict[str, Kind] = {}
@@ -51,9 +49,9 @@ class Catalog:
         self.problems = [problem for folder in folders for problem in self._read_folder(Path(folder))]
         """All that is wrong with the folders. What could be read of them is there all the same, so that the rest can be checked."""
         self._images = images or {}
-        self._image_settings = image_settings
+        self._image_settings = image_settings or {}
         self._kind_settings: dict[str, list[MapValue]] = {}
-        for name, part in kind_settings.items():
+        for name, part in (kind_settings or {}).items():
             kind = self.find(name)
             if kind is not None:
                 self._kind_settings.setdefault(kind.name, []).append(part)

@@ -76,7 +76,7 @@ def test_what_is_done_for_a_large_segment_grows_with_its_ends_and_not_with_their
         return time.process_time() - began
 
     work(50)
-    small, large = min(work(400) for _ in range(3)), min(work(3200) for _ in range(3))
+    small, large = min(work(400) for _round in range(3)), min(work(3200) for _round in range(3))
     assert large < 8 * 4 * max(small, 0.002), f"400 ends took {small:.4f} s, 3200 took {large:.4f} s"
 
 

@@ -98,8 +98,10 @@ FAR_FORMS = {
          "{type: mgmt-net, host-interface: m1, endpoint: {node: e, interface: eth1}}"],
         "e:eth1--mgmt-net:m1", Far("mgmt-net", "m1"),
     ),
-    "dummy": (["{type: dummy, endpoint: {node: e, interface: Ethernet1}}", "{type: dummy, endpoint: 'e:eth1'}"],
-        "e:eth1--dummy", Far("dummy")),
+    "dummy": (
+        ["{type: dummy, endpoint: {node: e, interface: Ethernet1}}", "{type: dummy, endpoint: 'e:eth1'}"],
+        "e:eth1--dummy", Far("dummy"),
+    ),
     "vxlan": (
         ["{type: vxlan, endpoint: {node: e, interface: eth1}, remote: 198.51.100.7, vni: 100, dst-port: 4789}",
          "{type: vxlan-stitch, endpoint: {node: e, interface: Et1}, remote: 198.51.100.7, vni: 100, udp-port: 4789}"],

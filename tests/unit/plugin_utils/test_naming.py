@@ -84,7 +84,10 @@ def test_without_a_kind_there_is_no_name(call):
         ("eth1:1", "interface \"eth1:1\" has a character that the kernel refuses. Leave out '/', ':' and white space"),
         ("eth 1", "interface \"eth 1\" has a character that the kernel refuses. Leave out '/', ':' and white space"),
         ("eth\n1", "interface \"eth\\n1\" has a character that the kernel refuses. Leave out '/', ':' and white space"),
-        ("eth0", 'interface "eth0" is the management interface of kind linux. The first one is eth1, unless the node has network-mode: none'),
+        (
+            "eth0",
+            'interface "eth0" is the management interface of kind linux. The first one is eth1, unless the node has network-mode: none',
+        ),
     ],
 )
 def test_names_that_the_kernel_or_the_kind_refuses(name, message):
