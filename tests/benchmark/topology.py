@@ -139,7 +139,7 @@ def in_a_process(file: Path, servers: int) -> Json:
     """What plan says, from a process that has done nothing before."""
     words = [sys.executable, __file__, "--plan", str(file), "--servers", str(servers)]
     began = time.perf_counter()
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, stdin=subprocess.DEVNULL)
     return {**json.loads(done.stdout), "process": time.perf_counter() - began}
 
 
