@@ -46,7 +46,8 @@ def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
     """Server -> the links whose half must be taken back there, as their other half failed.
 
     It failed when there is an error on one of its objects. Where a whole server failed, or cannot be reached, the other half may be there
-    from an earlier run, and working: then a half is only taken back where this run made or changed it.
+    from an earlier run, and working: then a half is only taken back where this run made or changed it. What still joins something stays:
+    a segment of two or more servers that are well, and the management network, which joins the nodes of each server to that server.
     """
     reporter = _Reporter(plan, results, predicted=False)
     back: dict[str, list[str]] = {server: [] for server in sorted(plan["slices"])}
@@ -54,9 +55,12 @@ def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
         own = {server: reporter.outcomes[server].errors_of(reporter.link_names(key, server)) for server in link["servers"]}
         down = {server for server in link["servers"] if reporter.outcomes[server].down()}
         failed = {server for server, errors in own.items() if errors and server not in down}
-        for server in sorted(set(own) - failed - down):
+        well = sorted(set(own) - failed - down)
+        if len(well) > 1 or (plan["management"] and key == plan["management"]["link"]):
+            continue
+        for server in well:
             fresh = bool(reporter.outcomes[server].changes_of(reporter.link_names(key, server)))
-            if failed - {server} or (down and fresh):
+            if failed or (down and fresh):
                 back[server].append(key)
     return back
 

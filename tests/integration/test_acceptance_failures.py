@@ -97,6 +97,28 @@ def _near_half_is_taken_back(world: World, lab: Lab, before: set[str]) -> None:
     assert {interface: carrier(world, lab, interface) for interface in ("eth1", "eth2", "eth3")} == {"eth1": "0", "eth2": "1", "eth3": "1"}
 
 
+def test_a_server_that_fails_leaves_the_others_their_segment_and_their_management_network(world: World, lab: Lab) -> None:
+    lab.nodes["lan"] = {"kind": "bridge"}
+    lab.links += [{"endpoints": ["a:eth4", "lan:p1"]}, {"endpoints": ["b:eth4", "lan:p2"]}, {"endpoints": ["c:eth4", "lan:p3"]}]
+    lab.write(management=True)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill_at_work, world, "srv2", "dockerd")
+        run = world.deploy(lab).failed()
+        killing.result()
+    both = ("management", "segment:lan")
+    assert {run.links()[key][0] for key in (HALF, *both)} == {"error"}
+    assert all("srv2: dockerd" in run.links()[key][1] for key in both)
+    assert {name for name, (state, _reason) in run.nodes().items() if state != "ready"} == {"b"}
+    assert {interface: carrier(world, lab, interface) for interface in ("eth0", "eth1", "eth4")} == {"eth0": "1", "eth1": "0", "eth4": "1"}
+    there = next(one["management"]["ipv4"] for one in run.report["nodes"] if one["name"] == "c")
+    with pinging(world, ("srv1", lab.container("a"), there.partition("/")[0])):
+        pass
+    world.testbed.server("srv2").daemon("start", "dockerd")
+    mended = world.deploy(lab).green()
+    assert mended.changes()["srv3"] == []
+    assert {change[3] for change in mended.changes()["srv1"]} == {"a:eth1", HALF}
+
+
 def test_a_node_that_ends_at_once_is_an_error_of_that_node_only(world: World, lab: Lab) -> None:
     lab.nodes["b"]["cmd"] = "sh -c 'echo no licence; exit 3'"
     run = world.deploy(lab.write()).failed()

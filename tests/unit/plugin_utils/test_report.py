@@ -350,6 +350,26 @@ def test_an_error_of_a_shared_tunnel_takes_back_all_of_its_links():
     assert failed_links(SHARED, results) == {"srv1": [CROSS, "segment:lan"], "srv2": []}
 
 
+@pytest.mark.parametrize("bad", [{"unreachable": "timed out"}, {"converge": {"msg": "locked by X"}}, None])
+def test_a_segment_stays_between_servers_that_are_well_and_a_last_half_does_not(bad):
+    made = topology([link("a:eth1", "b:eth1", "c:eth1", segment="lan"), link("a:eth2", "c:eth2")])
+    plan = make_plan(lab_file(made, pins={"a": "srv1", "b": "srv2", "c": "srv3"}), servers(3), {})
+    results = {server: {"converge": fresh(*(port["name"] for port in part["ports"]))} for server, part in plan["slices"].items()}
+    wrong = bad or {"converge": {"changes": [], "errors": [error("segment:lan", "a:eth2--c:eth2")]}}
+    assert failed_links(plan, {**results, "srv3": wrong}) == {"srv1": ["a:eth2--c:eth2"], "srv2": [], "srv3": []}
+    assert link_of(make_report(plan, {**results, "srv3": wrong}), "segment:lan")["state"] == "error"
+    assert failed_links(plan, {**results, "srv2": wrong, "srv3": wrong})["srv1"] == ["a:eth2--c:eth2", "segment:lan"]
+
+
+@pytest.mark.parametrize("bad", [{"unreachable": "timed out"}, {"converge": {"msg": "locked by X"}}, None])
+def test_nodes_of_a_server_that_is_well_keep_their_management_network(bad):
+    managed = make_plan(lab_file(replace(MADE, management=Management()), pins={"a": "srv1", "b": "srv1", "c": "srv2"}), servers(2), {})
+    results = {server: {"converge": fresh(*(port["name"] for port in part["ports"]))} for server, part in managed["slices"].items()}
+    results["srv2"] = bad or {"converge": {"changes": [], "errors": [error("management", msg="no rules")]}}
+    assert "management" not in failed_links(managed, results)["srv1"]
+    assert link_of(make_report(managed, results), "management")["state"] == "error"
+
+
 # text
 
 
