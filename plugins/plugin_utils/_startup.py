@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._go_template import render
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import StartupConfig
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Node
 from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import EACH, PARTIAL, fill, fill_lines, for_each, names
@@ -38,7 +39,10 @@ FIELDS: t.Mapping[str, str] = {
 }
 """Fields that people's configurations have, and the placeholders that they are."""
 
-_FIELD = re.compile(r"\{\{(-?)\s*(.*?)\s*(-?)\}\}")
+_KNOWN = (
+    f"Fields are {', '.join(f'.{one}' for one in [*FIELDS, 'Kind', 'Env.NAME'])}; of conditions there are"
+    " {{ if .Field }}, {{ if not .Field }}, {{ else }}, {{ end }}"
+)
 
 
 @dataclass(frozen=True)
@@ -102,26 +106,20 @@ def _with_fields(node: Node, own: Bind, content: bytes, values: Values, reader: 
         text = content.decode()
     except UnicodeDecodeError:
         return content
-    if own.content is None:
-        file, line = own.source, 0
-    else:
-        file, line = node.place.file, node.place.line
+    filled, faults = render(text, lambda name: _field(node, name, values))
+    for fault in faults:
+        if own.content is None:
+            file, line = own.source, text.count("\n", 0, fault.at) + 1
+        else:
+            file, line = node.place.file, node.place.line
+        what = f"startup-config of node {node.name}: {fault.action} cannot be filled in"
+        reader.problems.append(Problem(file, line, 0, what, _KNOWN))
+    return filled.encode()
 
-    def field(match: re.Match[str]) -> str:
-        before, name, after = match.groups()
-        key = name.removeprefix(".")
-        if name.startswith(".") and not before and not after:
-            if key in FIELDS:
-                return values.get(FIELDS[key], "")
-            if key.startswith("Env."):
-                return values.get("env:" + key.removeprefix("Env."), "")
-            if key == "Kind":
-                return node.kind
-        at = line or text.count("\n", 0, match.start()) + 1
-        what = f"startup-config of node {node.name}: {match.group()} cannot be filled in"
-        reader.problems.append(
-            Problem(file, at, 0, what, f"Known are {', '.join(f'{{{{ .{one} }}}}' for one in [*FIELDS, 'Kind', 'Env.NAME'])}")
-        )
-        return match.group()
 
-    return _FIELD.sub(field, text).encode()
+def _field(node: Node, name: str, values: Values) -> str | None:
+    if name in FIELDS:
+        return values.get(FIELDS[name], "")
+    if name.startswith("Env."):
+        return values.get("env:" + name.removeprefix("Env."), "")
+    return node.kind if name == "Kind" else None

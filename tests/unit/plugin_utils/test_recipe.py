@@ -177,14 +177,27 @@ def test_a_users_own_is_not_searched_for_placeholders_but_has_its_fields_filled_
     assert raw.files == {"/cfg": "{{ .ShortName }}\n"}
 
 
-@pytest.mark.parametrize("field", ["{{ .Nonsense }}", "{{ if .Env }}", "{{- .ShortName }}", "{{ .TLSKey }}"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "{{ .Nonsense }}",
+        "{{ if .Env }}",
+        "{{ if .ShortName }}",
+        "{{ if eq .Kind 1 }}x{{ end }}",
+        "{{ else }}",
+        "{{- end }}",
+        "{{ .TLSKey }}",
+        "{{ range .Endpoints }}",
+        "{{.ShortName | upper}}",
+    ],
+)
 def test_what_cannot_be_filled_in_is_told_with_its_line(tmp_path, field):
     path = tmp_path / "r1.cfg"
     path.write_text(f"hostname\n\n  a {field}\n")
     made = Made(node(kind_with(template=True), startup_config=Bind(str(path), "", local=True)))
     (problem,) = made.problems
     assert (problem.file, problem.line) == (str(path), 3)
-    assert problem.what == f"startup-config of node r1: {field} cannot be filled in"
+    assert problem.what == f"startup-config of node r1: {field.partition('x{{')[0]} cannot be filled in"
 
 
 def test_bytes_that_are_no_text_are_delivered_as_they_are(tmp_path):
