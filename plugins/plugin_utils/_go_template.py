@@ -26,7 +26,7 @@ _OPENING = re.compile(r"(?:if|range|with|block|define)\b")
 
 @dataclass
 class _Branch:
-    """A condition that is open. shown: whether its present branch is. done: whether one of its branches was. broken: it was told already."""
+    """A condition that is open. shown: whether its present branch is. done: whether one of its branches was. broken: told already."""
 
     at: int
     action: str
