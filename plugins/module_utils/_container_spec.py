@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _container_settings as settings
@@ -27,6 +28,9 @@ ROLE_NODE = "node"
 
 _IPV6 = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.default.disable_ipv6")
 """Docker turns IPv6 off where a container has no network of Docker's; a wire carries it like anything else."""
+
+_SECRET = re.compile(r"(?P<name>--?[\w-]*(?:password|passwd|passphrase|secret|token))(?:=(?P<value>.*))?", re.IGNORECASE | re.DOTALL)
+"""An option of a command that is given a secret."""
 
 Fields = dict[str, t.Any]
 Differences = dict[str, tuple[t.Any, t.Any]]
@@ -211,13 +215,15 @@ def observed_node(have: DockerContainer) -> Fields:
 
 
 def compare(have: Fields, want: Fields) -> Differences:
-    """Field -> (have, want) for what differs; mappings are compared key by key, and values of env are never told."""
+    """Field -> (have, want) for what differs; mappings key by key. Values of env, and passwords in commands, are never told."""
     found: Differences = {}
     for name, value in want.items():
         before = have.get(name)
         if before == value:
             continue
-        if not isinstance(value, dict):
+        if name in ("cmd", "entrypoint"):
+            found[name] = _veiled(before or [], value)
+        elif not isinstance(value, dict):
             found[name] = (before, value)
         elif name == "env":
             found.update(_secretly(before or {}, value))
@@ -232,6 +238,23 @@ def _keys(have: Fields, want: Fields) -> list[str]:
 
 def _by_key(name: str, have: Fields, want: Fields) -> Differences:
     return {f"{name}: {key}": (have.get(key), want.get(key)) for key in _keys(have, want)}
+
+
+def _veiled(have: t.Sequence[str], want: t.Sequence[str]) -> tuple[list[str], list[str]]:
+    """Two commands that differ, without the passwords in them; where nothing else differs, that is said."""
+    before, after = _without_secrets(have, "***"), _without_secrets(want, "***")
+    return before, after if after != before else _without_secrets(want, "*** (changed)")
+
+
+def _without_secrets(words: t.Iterable[str], instead: str) -> list[str]:
+    """Packed machines are told their password by an option, as C(--password WORD) or C(--password=WORD)."""
+    found: list[str] = []
+    follows = False
+    for word in words:
+        option = _SECRET.fullmatch(word)
+        found.append(instead if follows else f"{option['name']}={instead}" if option and option["value"] is not None else word)
+        follows = not follows and option is not None and option["value"] is None
+    return found
 
 
 def _secretly(have: Fields, want: Fields) -> Differences:

@@ -196,6 +196,24 @@ def test_a_field_that_differs_recreates_the_node_and_is_named_both_ways(
     assert docker.raw["demo-r2"]["State"]["StartedAt"] == others
 
 
+@pytest.mark.parametrize("form", [("--password", "{}"), ("--password={}",), ("--auth-token", "{}"), ("-admin_secret={}",)])
+def test_passwords_in_commands_are_never_told(docker: FakeDocker, form: tuple[str, ...]) -> None:
+    def commanded(password: str, *more: str) -> tuple[str, ...]:
+        return ("--username", "clab", *(word.format(password) for word in form), *more)
+
+    run(docker, node(cmd=commanded("s3cret-old")))
+    there = run(docker, node(cmd=commanded("s3cret-new")))
+    have, want = next(one for one in there.changes if one.kind == "container").fields["cmd"]
+    assert have != want
+    assert "*** (changed)" in want[-1]
+    told = str([one.to_dict() for one in there.changes]) + "".join(one.to_line() for one in there.changes)
+    longer = run(docker, node(cmd=commanded("s3cret-new", "--trace"), entrypoint=("/own", *commanded("s3cret-too"))))
+    told += str([one.to_dict() for one in longer.changes])
+    assert "--trace" in told
+    assert "clab" in told
+    assert "s3cret" not in told
+
+
 def test_values_of_the_environment_are_never_told(docker: FakeDocker) -> None:
     run(docker, node(env={"TOKEN": "s3cret-old"}))
     told = json.dumps([one.to_dict() for one in run(docker, node(env={"TOKEN": "s3cret-new"})).changes])
