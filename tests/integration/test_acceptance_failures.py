@@ -99,7 +99,7 @@ def _near_half_is_taken_back(world: World, lab: Lab, before: set[str]) -> None:
 
 def test_a_server_that_fails_leaves_the_others_their_segment_and_their_management_network(world: World, lab: Lab) -> None:
     lab.nodes["lan"] = {"kind": "bridge"}
-    lab.links += [{"endpoints": ["a:eth4", "lan:p1"]}, {"endpoints": ["b:eth4", "lan:p2"]}, {"endpoints": ["c:eth4", "lan:p3"]}]
+    lab.links.extend({"endpoints": [f"{node}:eth4", f"lan:{node}"]} for node in "abc")
     lab.write(management=True)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill_at_work, world, "srv2", "dockerd")
