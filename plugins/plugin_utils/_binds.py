@@ -131,7 +131,7 @@ class BindReader:
             return Bind("", "", local=True, content=self.magic.text(value.text, node))
         text = self.magic.path(value.text, node)
         if "://" in text:
-            self.problems.add(value, f"node {node}: {key} from {quote(text)} is not supported", "Download it beside the topology")
+            self.missing.add(value, f"node {node}: {key} from {quote(text)} is not supported", "Download it beside the topology")
             return None
         path = self._local(value, text, f"node {node}: missing {key}")
         if path and os.path.isdir(path):

@@ -201,6 +201,7 @@ def test_every_key_is_tested_here_or_has_a_note_or_decides_what_a_node_is():
     binds_and_files = {"binds", "env-files"}
     elsewhere = {"kind", "group", "stages", "config", "credentials", *_inherit.NODE_ONLY, "ports"}
     noted = {"auto-remove", "certificate", "image-pull-policy", "position", "restart-policy", "runtime"}
+    assert noted | {"link-apply-mode"} == set(NOTED)
     assert {*WHOLE, *UNITED, *_inherit.MAPS, *binds_and_files, *elsewhere, *noted} == _inherit.KEYS
     assert {key for key in _inherit.KEYS if key in BLOCKS} >= {"dns", "extras", "healthcheck", "stages"}
 
@@ -256,6 +257,15 @@ def test_all_missing_files_are_told_apart_from_problems(load, tmp_path):
         f'10:37: node n: missing file of extras, ceos-copy-to-flash "f.txt". Relative paths are looked for in {tmp_path}',
     ]
     assert topology.nodes["n"].binds == (Bind("/srv/b", "/b"),)
+
+
+@pytest.mark.parametrize("key", ["startup-config", "license"])
+@pytest.mark.parametrize("url", ["https://x.example/y", "scp://root@x/lic.txt"])
+def test_files_of_elsewhere_are_missing_until_somebody_downloads_them(load, key, url):
+    topology = load(f"name: t\ntopology:\n  nodes:\n    n:\n      kind: linux\n      image: i\n      {key}: {url}\n")
+    assert [(one.line, f"{one.what}. {one.remedy}") for one in topology.missing] == [
+        (7, f'node n: {key} from "{url}" is not supported. Download it beside the topology')
+    ]
 
 
 def test_files_of_extras_are_found_beside_the_topology(load, tmp_path):
@@ -383,7 +393,6 @@ ERRORS = [
     ("security-opts: ['']", "node n: an entry of security-opts is empty. Write it as no-new-privileges"),
     ("link-apply-mode: lively", 'node n: link-apply-mode is "lively". Did you mean "live"?'),
     ("enforce-startup-config: maybe", 'enforce-startup-config of node n must be true or false, not "maybe"'),
-    ("license: http://x/y", 'node n: license from "http://x/y" is not supported. Download it beside the topology'),
     ("license: .", 'node n: license "." is a folder. Name a file'),
     ("dns: {servers: [one]}", '"one" in servers of dns of node n is not an IP address. Write it as 198.51.100.53'),
     ("dns: {sarch: [a]}", 'unknown key "sarch" in dns of node n. Did you mean "search"?'),

@@ -243,10 +243,6 @@ NODE_ERRORS = [
     ("sysctls: {'a b': 1}", 't.clab.yml:7:24: node n: "a b" is not the name of a sysctl. Write it as net.ipv4.ip_forward'),
     ("startup-config: .", 't.clab.yml:7:23: node n: startup-config "." is a folder. Name a file'),
     (
-        "startup-config: http://x/y",
-        't.clab.yml:7:23: node n: startup-config from "http://x/y" is not supported. Download it beside the topology',
-    ),
-    (
         "startup-config: t.clab.yml\nbinds: ['/a:/etc/startup-config']",
         "t.clab.yml:7:23: node n: startup-config and a bind have the same target /etc/startup-config. Keep one of the two",
     ),
@@ -479,7 +475,9 @@ def test_what_has_no_effect_is_noted_with_the_reason(load):
         "  defaults: {kind: linux, image: i, type: x, runtime: podman, mgmt-ipv4: 192.0.2.1}\n"
         "  kinds: {lnux: {image: x}}\n"
         "  nodes:\n    a: {restart-policy: always, image-pull-policy: Always, auto-remove: true, certificate: {issue: true}}\n"
-        "    b: {restart-policy: 'no', image-pull-policy: never, auto-remove: false, runtime: docker, position: left}\n"
+        "    b: {restart-policy: 'no', image-pull-policy: never, auto-remove: false, runtime: docker, position: left, "
+        "link-apply-mode: live}\n"
+        "    c: {link-apply-mode: restart}\n"
         "    br: {kind: bridge, image: x, group: g}\n"
         "  links:\n    - {endpoints: [a:eth1, br:eth1]}\n"
     )
@@ -491,6 +489,7 @@ def test_what_has_no_effect_is_noted_with_the_reason(load):
         "auto-remove of a has no effect: a node that ends stays, so that its log can be read",
         "certificate of a has no effect: no certificates are made",
         "image-pull-policy of a has no effect: images are never pulled",
+        "link-apply-mode of c has no effect: interfaces come to running nodes, and go, as with live",
         "position of b has no effect: nothing is drawn",
         "restart-policy of a has no effect: a node that ends stays so until the next run, as Docker would start it without its interfaces",
         "runtime of a has no effect: nodes run with Docker",
