@@ -74,7 +74,12 @@ def _wanted_routes(port: Port) -> list[DeviceRoute]:
 
 
 def _routes(port: Port, sandbox: Sandbox, inside: Device | None, *, again: bool) -> tuple[list[Setting], Fields]:
-    """again: an address goes, and the kernel takes the routes that it was needed for away with it."""
+    """again: an address goes, and the kernel takes the routes that it was needed for away with it.
+
+    An interface that the node has down has no routes and can get none: they are put again when it is up.
+    """
+    if inside is not None and not inside.up and port.sandbox:
+        return [], {}
     want = _wanted_routes(port)
     ours = [route for route in (inside.routes if inside else ()) if route.ours]
     foreign = {(route.to, route.family) for device in sandbox.devices.values() for route in device.routes if not route.ours}

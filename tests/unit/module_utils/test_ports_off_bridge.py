@@ -171,6 +171,16 @@ def test_a_route_of_the_nodes_own_to_the_same_prefix_is_enough(box: Box) -> None
     assert len(box.run(SET).changes) == 1
 
 
+def test_an_interface_that_the_node_has_down_gets_its_route_when_it_is_up_again(box: Box) -> None:
+    box.run(SET)
+    change(box, "eth1", routes=(), up=False)
+    result = box.run(SET)
+    assert (result.changes, result.errors) == ([], [])
+    change(box, "eth1", up=True)
+    assert lines(box.run(SET)) == ["~ port ap1 (r1:eth1): routes inside (none) -> [default via 198.51.100.254]"]
+    assert box.run(SET).changes == []
+
+
 def test_a_route_is_put_again_when_the_address_that_reaches_it_is_changed(box: Box) -> None:
     box.run(SET)
     moved = replace(SET, addresses=("198.51.100.77/24",))
