@@ -6,16 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: unmet
-short_description: Tell what keeps the next wave of nodes from starting
+short_description: Tell which nodes others cannot go on waiting for
 version_added: 0.1.0
 author: archetype.lab contributors (@archetype-lab)
 description:
-  - A wave begins when the one before it is over on every server. This tells, in words, what failed or is not as it must be.
+  - A wave begins when the one before it is over on every server. This tells which nodes failed or are not as they must be, so that those
+    that wait for them are not started.
 
-positional: _input
+positional: _input, placement
 options:
   _input:
     description: Server to what M(archetype.lab.lab_converge) returned there.
+    type: dict
+    required: true
+  placement:
+    description: Node to server, as the plan has it. Where a server failed as a whole, this tells which nodes were on it.
     type: dict
     required: true
 """
@@ -25,15 +30,14 @@ EXAMPLES = r"""
   archetype.lab.lab_converge:
     declared: "{{ lab_plan.slices[inventory_hostname] }}"
     wave: 1
-    blocked: "{{ lab_convergences | archetype.lab.unmet }}"
+    blocked: "{{ lab_convergences | archetype.lab.unmet(lab_plan.placement) }}"
 """
 
 RETURN = r"""
 _value:
-  description: What it is, for O(archetype.lab.lab_converge#module:blocked); empty where nothing keeps it.
-  type: list
-  elements: str
-  sample: ["node r1, which is not healthy"]
+  description: Each of these nodes with the reason, for O(archetype.lab.lab_converge#module:blocked); empty where all are as they must be.
+  type: dict
+  sample: {r1: is not healthy}
 """
 
 import typing as t
@@ -42,8 +46,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
 from ansible_collections.archetype.lab.plugins.plugin_utils._waves import unmet
 
 
-def _unmet(results: t.Mapping[str, t.Any]) -> list[str]:
-    return unmet(plain(results))
+def _unmet(results: t.Mapping[str, t.Any], placement: t.Mapping[str, t.Any]) -> dict[str, str]:
+    return unmet(plain(results), plain(placement))
 
 
 class FilterModule:

@@ -60,6 +60,7 @@ def container_options() -> Spec:
         "network": {"type": "str", "choices": ["", "host", "node", "container"], "default": ""},
         "wave": {"type": "int", "default": 0},
         "hold": {"type": "str", "choices": ["", "healthy", "exit"], "default": ""},
+        "waits_for": {"type": "list", "elements": "str"},
         "startup_delay": {"type": "int", "default": 0},
         "stage_commands": _list_of(
             {

@@ -63,7 +63,7 @@ class NodePlan:
 class ContainersPlan:
     """changes: for the result. failed: names of nodes that an earlier stage gave up, filled while the plan is carried out.
 
-    again: nodes whose commands run once more. unmet: what keeps later waves from starting, in words, filled as well.
+    again: nodes whose commands run once more. unmet: nodes that others cannot go on waiting for, with the reason, filled as well.
     """
 
     lab: str
@@ -81,7 +81,7 @@ class ContainersPlan:
     changes: list[Change] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     again: list[str] = field(default_factory=list)
-    unmet: list[str] = field(default_factory=list)
+    unmet: dict[str, str] = field(default_factory=dict)
 
     @property
     def fresh_sandboxes(self) -> frozenset[str]:

@@ -6,7 +6,7 @@
 """The second stage of the containers: files are delivered, nodes made and started, wave after wave, and their commands run.
 
 A wave begins when every node of all earlier ones is as it is to be: it runs and its commands have run, and where somebody waits for that
-it is healthy, or has ended. Where one of them is not, the later waves are not started.
+it is healthy, or has ended. Where one of them is not, the nodes of later waves that wait for it are not started.
 """
 
 from __future__ import annotations
@@ -29,46 +29,51 @@ if t.TYPE_CHECKING:
 
 SETTLE = 0.5
 """Seconds for which a node must have run before it is called running."""
+BROKEN = "is on a server where an error came between"
 _TOLD = 5
-"""Of what keeps a wave from starting, so many are named."""
+"""Of what keeps a node from starting, so many are named."""
 
 Containers = t.Mapping[str, DockerContainer]
 
 
-def apply_nodes(server: Server, found: ContainersPlan, *, wave: int | None = None, blocked: t.Sequence[str] = ()) -> list[LabError]:
+def apply_nodes(
+    server: Server, found: ContainersPlan, *, wave: int | None = None, blocked: t.Mapping[str, str] | None = None
+) -> list[LabError]:
     """Deliver files, make and start nodes, run their commands, and see that they stay. One error per object that failed.
 
-    wave: nodes of later waves are left alone, all are done without it. blocked: what keeps this wave and the later ones from starting.
+    wave: nodes of later waves are left alone, all are done without it. blocked: nodes that failed in an earlier wave, with the reason:
+    they are not tried again, and who waits for one of them is not started.
     """
     worker = Worker(server, found)
+    before = dict(blocked or {})
+    found.failed.update(one.want.name for one in found.nodes if one.want.node in before)
     with worker.collecting():
-        if blocked:
-            _refuse(worker, [one for one in found.nodes if wave is None or found.order.wave(one.want.name) >= wave], blocked)
-            return worker.errors
         for number in found.waves():
             if wave is not None and number > wave:
                 break
-            nodes = found.of_wave(number)
-            if found.unmet:
-                _refuse(worker, nodes, found.unmet)
-            else:
-                _do_wave(worker, nodes)
-            found.unmet += [worker.told(one) for one in nodes if one.want.name in found.failed]
-    if worker.errors and not found.unmet:
-        found.unmet.append("this server, where an error came between")
+            nodes = [one for one in found.of_wave(number) if one.want.node not in before]
+            _refuse(worker, nodes, {**before, **found.unmet})
+            _do_wave(worker, nodes)
+            found.unmet.update({one.want.node: worker.told(one) for one in nodes if one.want.name in found.failed})
+    if worker.broken:
+        found.unmet.update({one.want.node: BROKEN for one in found.nodes if one.want.node not in {**before, **found.unmet}})
     return worker.errors
 
 
-def _refuse(worker: Worker, nodes: t.Sequence[NodePlan], blocked: t.Sequence[str]) -> None:
-    more = len(blocked) - _TOLD
-    causes = "; ".join(blocked[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
-    for one in worker.alive(nodes, lambda one: one.busy):
-        error = ApplyError(
-            f"node {one.want.node} is not started: it waits for {causes}",
-            hint="mend that; the next run goes on here",
-            objects=(one.want.name,),
-        )
-        worker.fail(one, error, "was not started")
+def _refuse(worker: Worker, nodes: t.Sequence[NodePlan], unmet: t.Mapping[str, str]) -> None:
+    """Nodes that are not started, as what they wait for is not as it must be. Those that run are left alone."""
+    for one in worker.alive(nodes, lambda one: bool(unmet) and one.busy):
+        waits_for = None if one.want.waits_for is None else frozenset(one.want.waits_for)
+        causes = [f"node {node}, which {reason}" for node, reason in unmet.items() if waits_for is None or node in waits_for]
+        if causes:
+            more = len(causes) - _TOLD
+            told = "; ".join(causes[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
+            error = ApplyError(
+                f"node {one.want.node} is not started: it waits for {told}",
+                hint="mend that; the next run goes on here",
+                objects=(one.want.name,),
+            )
+            worker.fail(one, error, "was not started")
 
 
 def _do_wave(worker: Worker, nodes: t.Sequence[NodePlan]) -> None:

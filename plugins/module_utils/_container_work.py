@@ -32,6 +32,7 @@ class Worker:
         self.plan = found
         self.errors: list[LabError] = []
         self.reasons: dict[str, str] = {}
+        self.broken = False
 
     def alive(self, nodes: t.Iterable[NodePlan], choose: t.Callable[[NodePlan], bool] = lambda _node: True) -> list[NodePlan]:
         return [one for one in nodes if one.want.name not in self.plan.failed and choose(one)]
@@ -44,15 +45,16 @@ class Worker:
             self.reasons[node.want.name] = reason
 
     def told(self, node: NodePlan) -> str:
-        return f"node {node.want.node}, which {self.reasons.get(node.want.name, 'failed')}"
+        return self.reasons.get(node.want.name, "failed")
 
     @contextlib.contextmanager
     def collecting(self) -> t.Iterator[None]:
-        """An error that ends a stage early is one of its errors; what was done before is not forgotten for it."""
+        """An error that ends a stage early (broken) is one of its errors; what was done before is not forgotten for it."""
         try:
             yield
         except LabError as error:
             self.errors.append(error)
+            self.broken = True
 
     def on_nodes(self, nodes: t.Sequence[NodePlan], work: t.Callable[[NodePlan], None]) -> None:
         def one(node: NodePlan) -> None:

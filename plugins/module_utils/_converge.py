@@ -54,7 +54,7 @@ class Run:
     """Who runs this. token tells the run from others: the lock that it takes is given back by the same token.
 
     ended: the token of a run that has ended without giving its lock back.
-    wave: nodes of later waves are not started; without it, all are. blocked: what keeps this wave and the later ones from starting.
+    wave: nodes of later waves are not started; without it, all are. blocked: nodes that failed in an earlier wave, with the reason.
     """
 
     owner: str
@@ -63,7 +63,7 @@ class Run:
     check: bool = False
     diff: bool = False
     wave: int | None = None
-    blocked: tuple[str, ...] = ()
+    blocked: t.Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -188,7 +188,7 @@ class _Converger:
             run = self.run
             self.outcome.errors += _containers.apply_nodes(self.server, stages.containers, wave=run.wave, blocked=run.blocked)
             self.outcome.layers["containers"] = stages.containers.changes
-        self.outcome.result["waiting"] = [] if self.run.blocked else stages.containers.waiting(self.run.wave)
+        self.outcome.result["waiting"] = stages.containers.waiting(self.run.wave)
         self.outcome.result["unmet"] = stages.containers.unmet
         self._guard(self._describe_containers)
 

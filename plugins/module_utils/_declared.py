@@ -102,6 +102,8 @@ class Container:
     of the lab), C(container) (sandbox is a container that is not the lab's).
     wave: nodes of a wave are started when those of all lower waves are as their C(hold) wants them, on every server.
     hold: what must be true of the node before the next wave begins: empty (it runs and its commands have run), C(healthy), C(exit).
+    waits_for: the nodes, of any server, without which it is not started, and those that they wait for themselves. None is every node of
+    a lower wave.
     startup_delay: seconds to wait before it is started. shm_size: bytes, 0 is Docker's own.
     dns, dns_search, dns_options: of /etc/resolv.conf; empty is Docker's own.
     """
@@ -131,6 +133,7 @@ class Container:
     network: str = ""
     wave: int = 0
     hold: str = ""
+    waits_for: tuple[str, ...] | None = None
     startup_delay: int = 0
     stage_commands: tuple[StageCommand, ...] = ()
     healthcheck: Healthcheck | None = None
@@ -172,6 +175,7 @@ class Container:
             values,
             cmd=optional("cmd"),
             entrypoint=optional("entrypoint"),
+            waits_for=optional("waits_for"),
             env=mapping("env"),
             labels=mapping("labels"),
             sysctls=mapping("sysctls"),

@@ -214,6 +214,7 @@ def _containers(lab: str, have: Have) -> list[Json]:
             "status": main.status if main else "absent",
             "sandbox_status": network_status,
             "started_at": main.started_at if main else "",
+            "exit_code": main.exit_code if main else None,
         })  # fmt: skip
     return found
 

@@ -21,7 +21,8 @@ description:
     A command that fails is an error of its node, and the next run continues with it. A command that is added to the list runs in the
     next run; one that is taken from it is not undone.
   - Nodes are started wave by wave (O(containers[].wave)). A wave begins when all nodes of the earlier ones run, their commands have run,
-    and those that have a O(containers[].hold) are as that says. Where one of them fails, the later waves are errors, and are not started.
+    and those that have a O(containers[].hold) are as that says. Where one of them fails, the nodes of later waves that wait for it
+    (O(containers[].waits_for)) are errors, and are not started.
   - A container that has a wanted name and does not carry the mark of this lab is an error, and is not touched.
 extends_documentation_fragment:
   - archetype.lab.attributes
@@ -174,6 +175,12 @@ options:
         type: str
         choices: ["", healthy, exit]
         default: ""
+      waits_for:
+        description:
+          - Nodes of lower waves without which this one is not started, and those that they wait for themselves. Each may be on any server.
+          - Without it, it is not started without any node of a lower wave.
+        type: list
+        elements: str
       startup_delay:
         description: Seconds after the beginning of its wave before the node is started. A node that runs is not delayed.
         type: int

@@ -48,10 +48,11 @@ options:
         wave begins on all servers when the one before it is over on all.
     type: int
   blocked:
-    description: What keeps this wave and all later ones from starting, for example RV(unmet) of other servers. Their nodes are errors then.
-    type: list
-    elements: str
-    default: []
+    description:
+      - Nodes that failed in an earlier wave, on any server, each with the reason. It is RV(unmet) of all servers, taken together.
+      - They are not tried again, and nodes that wait for one of them are errors and are not started.
+    type: dict
+    default: {}
   owner:
     description: Who runs this, for the lock; shown to whoever runs into it.
     type: str
@@ -115,11 +116,10 @@ waiting:
   type: list
   elements: str
 unmet:
-  description: What keeps later waves from starting.
+  description: Nodes that others cannot go on waiting for, each with the reason.
   returned: when O(state=present)
-  type: list
-  elements: str
-  sample: ["node r1, which is not healthy"]
+  type: dict
+  sample: {r1: is not healthy}
 kept:
   description: Whether the server keeps this declared state already, so that M(archetype.lab.lab_state) has nothing to keep.
   returned: when O(state=present)
@@ -157,7 +157,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "take_back": {"type": "list", "elements": "str", "default": []},
             "wave": {"type": "int"},
-            "blocked": {"type": "list", "elements": "str", "default": []},
+            "blocked": {"type": "dict", "default": {}},
             "owner": {"type": "str", "default": "someone"},
             "token": {"type": "str", "default": "", "no_log": False},
             "ended": {"type": "str", "default": ""},
@@ -173,7 +173,7 @@ def main() -> None:
         check=module.check_mode,
         diff=module._diff,  # noqa: SLF001
         wave=params["wave"],
-        blocked=tuple(params["blocked"]),
+        blocked={str(node): str(reason) for node, reason in params["blocked"].items()},
     )
 
     def work() -> dict[str, object]:

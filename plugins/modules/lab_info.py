@@ -96,7 +96,9 @@ observed:
       description: The bridge, as M(archetype.lab.ovs_bridge) takes it, or null.
       type: dict
     containers:
-      description: Nodes of the lab, with their state as Docker tells it. The status is V(absent) where only a sandbox is there.
+      description:
+        - Nodes of the lab, with their state as Docker tells it. The status is V(absent) where only a sandbox is there.
+        - C(exit_code) is that of a node that ended, else null.
       type: list
       elements: dict
     ports:

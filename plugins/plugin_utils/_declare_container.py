@@ -24,11 +24,12 @@ def declare_container(
     management: ManagementAddresses | None = None,
     number: int = 1,
     lacking: Abilities = ABLE,
+    waits_for: t.Sequence[str] = (),
 ) -> dict[str, t.Any]:
     """interfaces: the data interfaces, which must be there before the node starts, in the device's order.
 
     management: what its management interface is given; None where it has none. number: the node's own among those of its kind.
-    lacking: what its server cannot give.
+    lacking: what its server cannot give. waits_for: the nodes without which it is not started, all of them.
     """
     recipe = make_recipe(node, interfaces, reader, management=management, number=number, lacking=lacking)
     return {
@@ -57,6 +58,7 @@ def declare_container(
         "network": node.network_mode.partition(":")[0] if node.network_mode != "none" else "",
         "wave": node.wave,
         "hold": node.hold,
+        "waits_for": list(waits_for) if node.wave else None,
         "startup_delay": node.startup_delay,
         "stage_commands": [
             {"stage": stage.name, "command": list(one.command), "phase": one.phase, "target": one.target}

@@ -36,6 +36,7 @@ CONTAINER: Json = {
     "network": "",
     "wave": 0,
     "hold": "",
+    "waits_for": None,
     "startup_delay": 0,
     "stage_commands": [],
     "healthcheck": None,

@@ -128,6 +128,7 @@ class Node:
     startup_config: the user's, None where there is none. extras, config_vars: as written, plain values.
     profile: its kind, with what lab file and image change of it. mgmt_ipv4, mgmt_ipv6: fixed addresses without prefix length.
     shm_size: bytes. startup_delay: seconds. wave, hold: when it is started, and what the next wave waits for, as C(_declared.Container).
+    waits_for: the nodes that a node of a later wave waits for or joins; without those that they wait for themselves.
     shares: with C(node:) and C(container:), the name of the container whose network it has. beside: nodes on whose server it must be.
     privileged: None where the topology is silent. link_apply_mode: what the topology says of it, empty for its kind's.
     identity_file: the SSH key for it, on the controller.
@@ -169,6 +170,7 @@ class Node:
     startup_delay: int = 0
     wave: int = 0
     hold: str = ""
+    waits_for: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     extras: t.Mapping[str, t.Any] = field(default_factory=dict)
     config_vars: t.Mapping[str, t.Any] = field(default_factory=dict)

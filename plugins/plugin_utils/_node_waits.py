@@ -92,6 +92,9 @@ class StageReader:
         for one, before in found.torn:
             what = f"{word(one.on)} is waited for until {one.stage} here, and until {before.stage} on line {before.at.line}"
             self.problems.add(one.at, what, "Wait for one of the two everywhere")
+        waits: dict[str, dict[str, None]] = {}
+        for one in known:
+            waits.setdefault(one.node, {})[one.on] = None
         for name, (wave, hold) in found.order.items():
-            if wave or hold:
-                nodes[name] = replace(nodes[name], wave=wave, hold=hold)
+            if wave or hold or name in waits:
+                nodes[name] = replace(nodes[name], wave=wave, hold=hold, waits_for=tuple(sorted(waits.get(name, ()))))

@@ -42,6 +42,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._preflight import ch
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import Abilities
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import numbers_of, optional_devices
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json, live_placement
+from ansible_collections.archetype.lab.plugins.plugin_utils._stages import closed
 
 __all__ = ["FORMAT", "ServerFacts", "make_plan"]
 
@@ -217,6 +218,7 @@ class _Planner:
     def _containers(self) -> dict[str, dict[str, t.Any]]:
         reader = FileReader(self.lab)
         self.numbers = numbers_of(self.nodes, self.lab)
+        self.waits = closed({name: node.waits_for for name, node in self.nodes.items() if node.waits_for})
         containers = {name: self._container(node, reader) for name, node in self.nodes.items()}
         reader.check_limit(self.topology.file)
         self.problems += reader.problems
@@ -242,7 +244,9 @@ class _Planner:
         ]
         mac = next((self.macs.get(end.name, "") for end in ends if self.joined.is_management(end)), "")
         management, number = self.joined.addresses(node.name, mac), self.numbers[node.name]
-        declared = declare_container(node, named, reader, management=management, number=number, lacking=self._lacking(node))
+        declared = declare_container(
+            node, named, reader, management=management, number=number, lacking=self._lacking(node), waits_for=self.waits.get(node.name, ())
+        )
         declared["interfaces"] = list(dict.fromkeys([*(end.interface for end in ends), *declared["interfaces"]]))
         if self.joined.binds_hosts(node):
             declared["binds"] = [*declared["binds"], f"{hosts_path(self.lab)}:{HOSTS}:ro"]

@@ -74,6 +74,8 @@ class _Reporter:
         declared = {one["name"] for part in plan["slices"].values() for one in part["containers"]}
         self.foreign = {node["container"] for node in self.nodes.values()} - declared
         """Containers that are not the lab's: their links tell whether they run."""
+        self.ending = {one["name"] for part in plan["slices"].values() for one in part["containers"] if one.get("hold") == "exit"}
+        """Containers that are to end by themselves, and are ready when they did."""
         self.outcomes = {server: Outcome(plan, server, results.get(server) or {}) for server in sorted(plan["slices"])}
         self.certifying = any(one.certified is not None or one.certify_error for one in self.outcomes.values())
         self.proof = Proof(plan, {server: one.certified for server, one in self.outcomes.items() if one.certified is not None})
@@ -193,7 +195,11 @@ class _Reporter:
         found = next((one for one in info.get("containers") or () if one.get("name") == node["container"]), None)
         if found is None:
             return "error", f"container {node['container']} is missing"
-        for name, status in ((node["container"], found.get("status")), (node["sandbox"], found.get("sandbox_status", "running"))):
+        done = node["container"] in self.ending and found.get("status") == "exited" and found.get("exit_code") == 0
+        for name, status in (
+            (node["container"], "running" if done else found.get("status")),
+            (node["sandbox"], found.get("sandbox_status", "running")),
+        ):
             if status != "running":
                 return "stopped", f"container {name} is {status}"
         return "ready", ""

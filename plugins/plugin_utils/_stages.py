@@ -12,6 +12,7 @@ any node starts.
 
 from __future__ import annotations
 
+import graphlib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -57,6 +58,15 @@ def waves(nodes: t.Iterable[str], dependencies: t.Sequence[Dependency]) -> Waves
         elif hold and before is not None and before.stage != one.stage:
             found.torn.append((one, before))
     found.order = {name: (depth, HOLDS[holds[name].stage] if name in holds else "") for name, depth in order.items()}
+    return found
+
+
+def closed(waits: t.Mapping[str, t.Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Node -> what it waits for, and what that waits for, and so on. What goes in a circle was refused before."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in graphlib.TopologicalSorter(waits).static_order():
+        own = set(waits.get(name, ()))
+        found[name] = tuple(sorted(own.union(*(found[one] for one in own))))
     return found
 
 

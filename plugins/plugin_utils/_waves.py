@@ -27,22 +27,30 @@ def after_wave(earlier: Json, later: Json) -> dict[str, t.Any]:
         "plan": dict(Counter(change["action"] for change in changes)),
         "containers": later.get("containers") or earlier.get("containers") or [],
         "waiting": later.get("waiting") or [],
-        "unmet": later.get("unmet") or [],
+        "unmet": {**(earlier.get("unmet") or {}), **(later.get("unmet") or {})},
     }
+    if "unmet" not in earlier or "unmet" not in later:
+        del found["unmet"]  # the nodes were not reached, so that nothing is known of any
     return {**found, "errors": errors} if errors else found
 
 
-def unmet(results: Json) -> list[str]:
-    """What keeps the next wave from starting, on any server. results: server to what converging returned there."""
-    found: list[str] = []
+def unmet(results: Json, placement: t.Mapping[str, str]) -> dict[str, str]:
+    """Nodes that others cannot go on waiting for -> why.
+
+    results: server to what converging returned there. placement: node to server: of a server that failed as a whole, none of them counts.
+    """
+    found: dict[str, str] = {}
     for server, result in sorted(results.items()):
+        found.update(result.get("unmet") or {})
+        lost = ""
         if result.get("unreachable"):
-            found.append(f"server {server}, which cannot be reached")
-        elif "changes" not in result or (result.get("errors") and not result.get("unmet")):
-            found.append(f"server {server}, which failed")
-        else:
-            found += result.get("unmet") or ()
-    return list(dict.fromkeys(found))
+            lost = "cannot be reached"
+        elif "changes" not in result or (result.get("errors") and "unmet" not in result):
+            lost = "failed"
+        if lost:
+            reason = f"is on server {server}, which {lost}"
+            found.update({node: reason for node, home in sorted(placement.items()) if home == server and node not in found})
+    return found
 
 
 def _object(change: Json) -> tuple[str, str]:

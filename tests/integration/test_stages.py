@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.acceptance import Lab, World, make_lab
 
-PLACES = {"first": "srv1", "job": "srv2", "second": "srv2", "third": "srv1", "free": "srv2"}
+PLACES = {"first": "srv1", "job": "srv2", "second": "srv2", "third": "srv1", "free": "srv2", "apart": "srv1"}
 READY = {"test": ["CMD-SHELL", "test -e /tmp/ready"], "interval": 1, "timeout": 1, "start-period": 30, "retries": 3}
 MARK = "/run/lab-stage"
 """Beginning of files on the servers, on the tmpfs that every boot empties."""
@@ -45,6 +45,7 @@ NODES: dict[str, dict[str, Any]] = {
         "stages": {"create": {"wait-for": [{"node": "second", "stage": "create"}, {"node": "job", "stage": "exit"}]}},
     },
     "free": {"server": "srv2"},
+    "apart": {"server": "srv1", **waits("free", stage="create")},
 }
 LINKS = [("first:eth1", "second:eth1"), ("second:eth2", "third:eth1"), ("job:eth1", "third:eth2")]
 
@@ -86,6 +87,7 @@ def test_nodes_start_in_the_order_of_what_they_wait_for_over_servers_and_again_a
     assert predicted.changes() == run.changes()
     in_order(world, lab)
     assert began(world, lab, "free") < began(world, lab, "second")
+    assert began(world, lab, "free") < began(world, lab, "apart")
     assert (state(world, lab, "job")["Status"], state(world, lab, "job")["ExitCode"]) == ("exited", 0)
     assert world.on("srv1", "cat", f"{MARK}-first").split() == ["ran"]
     world.node("srv1", lab.container("first"), "test", "-e", "/tmp/healthy")
@@ -107,7 +109,7 @@ def test_nodes_start_in_the_order_of_what_they_wait_for_over_servers_and_again_a
     assert world.deploy(lab).green().changed == 0
 
 
-def test_a_node_that_is_not_healthy_stops_the_waves_after_it_on_every_server(world: World, lab: Lab) -> None:
+def test_a_node_that_is_not_healthy_stops_those_that_wait_for_it_on_every_server_and_no_others(world: World, lab: Lab) -> None:
     sick = {**READY, "test": ["CMD-SHELL", "echo no route; exit 3"], "start-period": 0, "retries": 1}
     lab.nodes["first"].update(healthcheck=sick)
     lab.write()
@@ -117,9 +119,10 @@ def test_a_node_that_is_not_healthy_stops_the_waves_after_it_on_every_server(wor
     for node in ("second", "third"):
         kind, told = run.nodes()[node]
         assert (kind, "it waits for node first, which is not healthy" in told) == ("error", True), told
-    assert {name: run.nodes()[name] for name in ("free", "job")} == {"free": ("ready", ""), "job": ("ready", "")}
+    assert {name: run.nodes()[name] for name in ("free", "job", "apart")} == dict.fromkeys(("free", "job", "apart"), ("ready", ""))
+    assert began(world, lab, "free") < began(world, lab, "apart")
     made = {name for names in world.docker_names("clab-stages-").values() for name in names if not name.endswith("-sandbox")}
-    assert made == {lab.container(name) for name in ("first", "free", "job")}
+    assert made == {lab.container(name) for name in ("first", "free", "job", "apart")}
     assert world.locked() == []
 
     lab.nodes["first"].update(healthcheck=READY)
@@ -128,10 +131,15 @@ def test_a_node_that_is_not_healthy_stops_the_waves_after_it_on_every_server(wor
     in_order(world, lab)
 
 
-def test_a_server_that_fails_keeps_those_that_wait_for_its_nodes_from_starting(world: World, lab: Lab) -> None:
+def test_a_node_that_ends_badly_keeps_only_those_that_wait_for_it_from_starting(world: World, lab: Lab) -> None:
     lab.nodes["job"]["cmd"] = "sh -c 'echo out of paper; exit 7'"
     lab.write()
     run = world.deploy(lab).failed()
     assert "with exit code 7; its last lines: out of paper" in " ".join(run.nodes()["job"][1].split())
-    assert "it waits for node job, which failed" in run.nodes()["second"][1]
-    assert "clab-stages-second" not in world.docker_names("clab-stages-")["srv2"]
+    assert run.nodes()["third"][0] == "error"
+    assert "it waits for node job, which failed; mend that" in run.nodes()["third"][1]
+    assert "clab-stages-third" not in world.docker_names("clab-stages-")["srv1"]
+    assert {name: run.nodes()[name] for name in ("first", "second", "free", "apart")} == dict.fromkeys(
+        ("first", "second", "free", "apart"), ("ready", "")
+    )
+    assert began(world, lab, "second") > began(world, lab, "first") + timedelta(seconds=3)

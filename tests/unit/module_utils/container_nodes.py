@@ -54,8 +54,10 @@ def run(docker: FakeDocker, *want: Container, **options: t.Any) -> ContainersRes
     return converge(server_of(docker), "demo", want, **options)
 
 
-def run_wave(docker: FakeDocker, *want: Container, wave: int, blocked: t.Sequence[str] = ()) -> tuple[list[str], list[str], list[str]]:
-    """One call of several, as the playbook makes them: errors, what keeps the next wave, and what waits for it."""
+def run_wave(
+    docker: FakeDocker, *want: Container, wave: int, blocked: t.Mapping[str, str] | None = None
+) -> tuple[list[str], dict[str, str], list[str]]:
+    """One call of several, as the playbook makes them: errors, nodes that cannot be waited for, and what still has to be started."""
     server = server_of(docker)
     found = plan(want, read(server, "demo", want), lab="demo", prune=True)
     errors: list[LabError] = []

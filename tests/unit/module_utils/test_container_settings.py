@@ -70,6 +70,7 @@ SANDBOX: dict[str, t.Any] = {
 KEPT: dict[str, t.Any] = {
     "exec": (("true",),),
     "wave": 3,
+    "waits_for": ("r2",),
     "startup_delay": 0,
     "stage_commands": (stage("configure", "true"),),
 }

@@ -49,12 +49,12 @@ def test_one_call_starts_waves_in_their_order(docker: FakeDocker) -> None:
 
 def test_a_call_for_a_wave_leaves_later_ones_alone_and_says_who_they_are(docker: FakeDocker) -> None:
     want = [node("a"), node("b", wave=1), node("c", wave=2)]
-    assert run_wave(docker, *want, wave=0) == ([], [], ["b", "c"])
+    assert run_wave(docker, *want, wave=0) == ([], {}, ["b", "c"])
     assert sorted(docker.raw) == ["demo-a", "demo-a.sb", "demo-b.sb", "demo-c.sb"]
-    assert run_wave(docker, *want, wave=1) == ([], [], ["c"])
-    assert run_wave(docker, *want, wave=2) == ([], [], [])
+    assert run_wave(docker, *want, wave=1) == ([], {}, ["c"])
+    assert run_wave(docker, *want, wave=2) == ([], {}, [])
     assert started(docker) == ["demo-a", "demo-b", "demo-c"]
-    assert run_wave(docker, *want, wave=0) == ([], [], [])
+    assert run_wave(docker, *want, wave=0) == ([], {}, [])
     assert docker.calls == []
 
 
@@ -174,11 +174,52 @@ def test_a_node_that_ends_badly_or_not_at_all_keeps_later_waves_from_starting(do
 def test_what_failed_elsewhere_keeps_this_wave_and_later_ones_from_starting(docker: FakeDocker) -> None:
     want = [node("a"), node("b", wave=1), node("c", wave=2)]
     run_wave(docker, *want, wave=0)
-    errors, _unmet, _waiting = run_wave(docker, *want, wave=1, blocked=["node x, which is not healthy"])
-    assert errors == [
-        f"node {name} is not started: it waits for node x, which is not healthy; mend that; the next run goes on here" for name in "bc"
-    ]
+    sick_elsewhere = {"x": "is not healthy"}
+    errors, unmet, waiting = run_wave(docker, *want, wave=1, blocked=sick_elsewhere)
+    assert errors == ["node b is not started: it waits for node x, which is not healthy; mend that; the next run goes on here"]
+    assert (unmet, waiting) == ({"b": "was not started"}, ["c"])
+    errors, unmet, waiting = run_wave(docker, *want, wave=2, blocked={**sick_elsewhere, **unmet})
+    assert errors == [NEXT.format("node x, which is not healthy; node b, which was not started")]
+    assert (unmet, waiting) == ({"c": "was not started"}, [])
     assert started(docker) == ["demo-a"]
+
+
+def test_only_those_that_wait_for_a_node_that_failed_are_not_started(docker: FakeDocker) -> None:
+    docker.health["demo-a"] = ["unhealthy"]
+    free = [node("d"), node("e", wave=1, waits_for=("d",)), node("f", wave=2, waits_for=("d", "e"))]
+    held = [node("b", wave=1, waits_for=("a",)), node("c", wave=2, waits_for=("a", "b", "e"))]
+    found = run(docker, sick("a"), *free, *held)
+    assert [str(one) for one in found.errors] == [
+        SICK,
+        "node b is not started: it waits for node a, which is not healthy; mend that; the next run goes on here",
+        NEXT.format("node a, which is not healthy; node b, which was not started"),
+    ]
+    order = started(docker)
+    assert (set(order[:2]), order[2:]) == ({"demo-a", "demo-d"}, ["demo-e", "demo-f"])
+
+
+def test_a_node_that_failed_in_an_earlier_call_is_neither_tried_nor_told_again(docker: FakeDocker) -> None:
+    docker.health["demo-a"] = ["unhealthy"]
+    want = [sick("a"), node("b", wave=1, waits_for=()), node("c", wave=1, waits_for=("a",))]
+    errors, unmet, waiting = run_wave(docker, *want, wave=0)
+    assert (errors, unmet, waiting) == ([SICK], {"a": "is not healthy"}, ["b", "c"])
+    started(docker)
+    errors, unmet, waiting = run_wave(docker, *want, wave=1, blocked=unmet)
+    assert (errors, unmet, waiting) == ([NEXT.format("node a, which is not healthy")], {"c": "was not started"}, [])
+    assert started(docker) == ["demo-b"]
+
+
+def test_a_server_on_which_an_error_comes_between_has_none_of_its_nodes_to_wait_for(
+    docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want = [node("a"), node("b", wave=1, waits_for=("a",))]
+    monkeypatch.setattr(_container_nodes, "_verify_nodes", _crashing)
+    errors, unmet, _waiting = run_wave(docker, *want, wave=0)
+    assert (errors, unmet) == (["no answer"], dict.fromkeys("ab", "is on a server where an error came between"))
+
+
+def _crashing(*_arguments: t.Any) -> None:
+    raise LabError("no answer")
 
 
 def test_nodes_of_later_waves_that_run_are_left_alone_whatever_fails(docker: FakeDocker) -> None:
@@ -191,7 +232,7 @@ def test_nodes_of_later_waves_that_run_are_left_alone_whatever_fails(docker: Fak
 
 
 def test_many_causes_are_named_in_short(docker: FakeDocker) -> None:
-    causes = [f"node x{number}, which failed" for number in range(8)]
+    causes = {f"x{number}": "failed" for number in range(8)}
     ((error,), _unmet, _waiting) = run_wave(docker, node("b", wave=1), wave=1, blocked=causes)
     assert "node x4, which failed; and 3 more; mend" in error
 

@@ -140,6 +140,7 @@ def test_what_the_lab_has_is_in_the_shape_of_the_declared_state(machine: Machine
         {
             "lab": "demo", "name": "demo-r1", "sandbox": "demo-r1.sb", "node": "r1", "kind": "linux", "image": "frr:1",
             "status": "running", "sandbox_status": "running", "started_at": "2026-11-20T10:00:00Z",
+            "exit_code": None,
         }
     ]  # fmt: skip
     assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}}
@@ -179,6 +180,14 @@ def test_a_node_whose_container_is_gone_is_absent_and_a_stopped_one_has_no_insid
         ("", "absent", "demo-r1.sb", "exited")
     ]
     assert seen["ports"][0]["mac"] == ""
+
+
+@pytest.mark.parametrize(("status", "code"), [("exited", 0), ("exited", 7), ("running", None), ("created", None)])
+def test_how_a_node_ended_is_told_where_it_did(machine: Machine, status: str, code: int | None) -> None:
+    machine.deploy()
+    one = box("demo-r1", "demo", "node", "r1", status)
+    machine.docker.containers["demo-r1"] = replace(one, raw={**one.raw, "State": {"ExitCode": code or 0}})
+    assert [(one["status"], one["exit_code"]) for one in machine.observe()["containers"]] == [(status, code)]
 
 
 def test_whose_network_a_node_has_and_how_that_is(machine: Machine) -> None:

@@ -303,6 +303,24 @@ def test_observation_alone_tells_drift_and_stopped_nodes():
     assert link_of(report, CROSS)["state"] == "down"
 
 
+@pytest.mark.parametrize(
+    ("hold", "status", "code", "state"),
+    [
+        ("exit", "exited", 0, "ready"),
+        ("exit", "exited", 7, "stopped"),
+        ("exit", "exited", None, "stopped"),
+        ("exit", "created", 0, "stopped"),
+        ("", "exited", 0, "stopped"),
+    ],
+)
+def test_observation_alone_tells_a_node_that_was_to_end_and_did_from_one_that_stopped(hold, status, code, state):
+    plan = copy.deepcopy(PLAN)
+    plan["slices"]["srv2"]["containers"][0]["hold"] = hold
+    results = {server: {"info": info} for server, info in observed_after(plan).items()}
+    results["srv2"]["info"]["containers"][0].update(status=status, exit_code=code)
+    assert states(make_report(plan, results))[1] == {"a": "ready", "b": "ready", "c": state}
+
+
 @pytest.mark.parametrize(("ends", "reason"), [(["a:eth1"], "only one endpoint"), ([], "no endpoint")])
 def test_a_segment_with_nothing_to_prove_is_down(ends, reason):
     plan = make_plan(lab_file(topology([link(*ends, segment="lan"), link("a:eth2", "b:eth2")])), servers(1), {})

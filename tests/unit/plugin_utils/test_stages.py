@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_container import declare_container
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._stages import MAX_CYCLES, Dependency, waves
+from ansible_collections.archetype.lab.plugins.plugin_utils._stages import MAX_CYCLES, Dependency, closed, waves
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology
 
 NAMES = "abcdefgh"
@@ -109,6 +109,29 @@ def test_waves_and_commands_are_declared(load):
         (0, "healthy", 3),
     ]
     assert declared["b"]["stage_commands"] == [{"stage": "exit", "command": ["x", "y"], "phase": "on-enter", "target": "host"}]
+
+
+def test_what_a_node_waits_for_is_known_through_all_others_and_through_whom_they_join(load):
+    nodes = load(
+        f"a: {wait('b', 'create')}", f"b: {wait('j', 'create')}", "j: {network-mode: 'container:o'}", "o: {}", f"z: {wait('o', 'healthy')}"
+    ).nodes
+    assert {name: node.waits_for for name, node in nodes.items()} == {"a": ("b",), "b": ("j",), "j": ("o",), "o": (), "z": ("o",)}
+    whole = closed({name: node.waits_for for name, node in nodes.items()})
+    assert whole == {"a": ("b", "j", "o"), "b": ("j", "o"), "j": ("o",), "o": (), "z": ("o",)}
+    declared = {name: declare_container(node, [], FileReader("t"), waits_for=whole[name]) for name, node in nodes.items()}
+    assert {name: one["waits_for"] for name, one in declared.items()} == {
+        "a": ["b", "j", "o"], "b": ["j", "o"], "j": None, "o": None, "z": ["o"],
+    }  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(lambda edge: edge[0] < edge[1]), max_size=20))
+def test_a_node_waits_for_all_that_can_be_reached_through_others(edges):
+    waits_for = {name: {on for node, on in edges if node == name} for name in NAMES}
+
+    def reached(name):
+        return set().union(*({on, *reached(on)} for on in waits_for[name]))
+
+    assert closed(waits_for) == {name: tuple(sorted(reached(name))) for name in NAMES}
 
 
 @pytest.mark.parametrize(

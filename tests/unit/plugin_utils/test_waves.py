@@ -17,14 +17,14 @@ def change(action: str, name: str, kind: str = "container") -> dict[str, Any]:
 
 FIRST: dict[str, Any] = {
     "changed": True, "kept": False, "changes": [change("create", "a"), change("recreate", "b")], "plan": {"create": 1, "recreate": 1},
-    "containers": [{"name": "b", "status": "absent"}], "waiting": ["b"], "unmet": [], "ports": ["p"],
+    "containers": [{"name": "b", "status": "absent"}], "waiting": ["b"], "unmet": {}, "ports": ["p"],
 }  # fmt: skip
 
 
 def test_a_change_is_told_once_as_the_first_call_foresaw_it() -> None:
     later = {
         "changed": True, "changes": [change("create", "b"), change("run", "b", "exec")], "containers": [{"name": "b", "status": "running"}],
-        "waiting": [], "unmet": [], "ports": [],
+        "waiting": [], "unmet": {}, "ports": [],
     }  # fmt: skip
     found = after_wave(FIRST, later)
     assert [(one["action"], one["kind"], one["name"]) for one in found["changes"]] == [
@@ -38,35 +38,40 @@ def test_a_change_is_told_once_as_the_first_call_foresaw_it() -> None:
 
 
 def test_nothing_changed_stays_nothing_changed() -> None:
-    quiet = {"changed": False, "changes": [], "plan": {}, "waiting": ["b"], "unmet": [], "containers": [], "kept": True}
+    quiet = {"changed": False, "changes": [], "plan": {}, "waiting": ["b"], "unmet": {}, "containers": [], "kept": True}
     found = after_wave(quiet, {**quiet, "waiting": []})
     assert (found["changed"], found["kept"], found["waiting"]) == (False, True, [])
 
 
 def test_errors_of_all_waves_are_kept_and_so_is_a_call_that_crashed_or_did_not_arrive() -> None:
-    wrong = {**FIRST, "errors": [{"msg": "one"}], "unmet": ["node a, which failed"]}
-    later = {"changes": [], "errors": [{"msg": "two"}], "waiting": [], "unmet": ["node b, which failed"]}
+    wrong = {**FIRST, "errors": [{"msg": "one"}], "unmet": {"a": "failed"}}
+    later = {"changes": [], "errors": [{"msg": "two"}], "waiting": [], "unmet": {"b": "failed"}}
     assert [one["msg"] for one in after_wave(wrong, later)["errors"]] == ["one", "two"]
+    assert after_wave(wrong, later)["unmet"] == {"a": "failed", "b": "failed"}
     assert [one["msg"] for one in after_wave(FIRST, {"msg": "no library"})["errors"]] == ["no library"]
     lost = after_wave(FIRST, {"unreachable": True, "msg": "no route"})
     assert (lost["unreachable"], lost["msg"], lost["waiting"]) == (True, "no route", [])
+    assert unmet({"s1": after_wave(wrong, {"msg": "no library"})}, {"c": "s1", "d": "s2"}) == {"c": "is on server s1, which failed"}
 
 
-def test_what_keeps_the_next_wave_is_told_for_every_server_in_words() -> None:
+def test_nodes_that_are_not_as_they_must_be_are_told_for_every_server_with_the_reason() -> None:
     results = {
-        "s1": {"changes": [], "unmet": ["node a, which is not healthy"], "errors": [{"msg": "x"}]},
-        "s2": {"changes": [], "unmet": []},
+        "s1": {"changes": [], "unmet": {"a": "is not healthy"}, "errors": [{"msg": "x"}]},
+        "s2": {"changes": [], "unmet": {}},
         "s3": {"unreachable": True, "msg": "no route"},
         "s4": {"msg": "crash"},
         "s5": {"changes": [], "errors": [{"msg": "the bridge"}]},
     }
-    assert unmet(results) == [
-        "node a, which is not healthy",
-        "server s3, which cannot be reached",
-        "server s4, which failed",
-        "server s5, which failed",
-    ]
-    assert unmet({"s2": results["s2"]}) == []
+    assert unmet(results, {"a": "s1", "b": "s1", "c": "s2", "d": "s3", "e": "s4", "f": "s5", "g": "s5"}) == {
+        "a": "is not healthy",
+        "d": "is on server s3, which cannot be reached",
+        "e": "is on server s4, which failed",
+        "f": "is on server s5, which failed",
+        "g": "is on server s5, which failed",
+    }
+    assert unmet({"s2": results["s2"]}, {"c": "s2"}) == {}
+    of_a_wire = {"changes": [], "unmet": {}, "errors": [{"msg": "a tunnel"}]}
+    assert unmet({"s2": of_a_wire}, {"c": "s2"}) == {}
 
 
 def test_a_node_that_was_to_end_and_did_is_as_it_is_to_be() -> None:
