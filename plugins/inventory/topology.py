@@ -23,6 +23,7 @@ description:
   - Each node has the variables C(lab_name), C(lab_node), C(lab_kind), C(lab_server), C(lab_container), C(lab_interfaces) (a list of
     C(name), C(vendor_name), C(link), and C(ipv4) and C(ipv6) where the link has them), C(lab_console) (a command that opens a shell on
     it, on its server), and what its kind says of connecting, such as C(ansible_network_os).
+  - C(lab_config_vars) is C(vars) of the node's C(config) in the topology, where there are any.
   - A node that is in the management network has C(lab_management) (its C(ipv4) and C(ipv6)) and C(ansible_host), and group C(lab_nodes)
     C(ansible_ssh_common_args), by which SSH goes through the node's server, with the variables by which Ansible reaches that server. Where
     servers need a password, use a key or an agent for them. The host keys of nodes are not checked, as each new node has a new one.
@@ -59,6 +60,21 @@ options:
     default: {}
   images:
     description: Image reference in the topology to the reference that is used in its place. References must match exactly.
+    type: dict
+    default: {}
+  kinds_path:
+    description:
+      - Folders with kinds of your own, or one of them. A relative path is beside the lab file.
+      - A kind with the name of one of the collection replaces it.
+    type: list
+    elements: path
+    default: []
+  kind_settings:
+    description: Kind to a part of a kind file, which is what this lab changes of the kind.
+    type: dict
+    default: {}
+  image_settings:
+    description: Image reference, the topology's or its replacement, to a part of a kind file, which is what the image changes of its kind.
     type: dict
     default: {}
   overlay_mode:

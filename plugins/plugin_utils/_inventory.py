@@ -113,6 +113,8 @@ def _reaching(node: Node, addresses: t.Mapping[str, str]) -> dict[str, t.Any]:
         "ansible_connection": connection.plugin,
         "ansible_user": user,
         "ansible_password": password,
+        "ansible_ssh_private_key_file": node.identity_file,
+        "lab_config_vars": dict(node.config_vars),
     })  # fmt: skip
     if any(addresses.values()):
         found["ansible_host"] = addresses["ipv4"] or addresses["ipv6"]

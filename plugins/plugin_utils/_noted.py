@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._blocks import Extras
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import word
 
 _SHOWN = 6
@@ -32,6 +34,7 @@ NOTED: dict[str, tuple[t.Callable[[Settings, str], bool], str]] = {
     "auto-remove": (_is_true, "a node that ends stays, so that its log can be read"),
     "certificate": (_issues, "no certificates are made"),
     "image-pull-policy": (_other_than("never"), "images are never pulled"),
+    "link-apply-mode": (_other_than("live"), "interfaces come to running nodes, and go, as with live"),
     "position": (_other_than(), "nothing is drawn"),
     "restart-policy": (_other_than("no"), "a node that ends stays so until the next run, as Docker would start it without its interfaces"),
     "runtime": (_other_than("docker"), "nodes run with Docker"),
@@ -47,6 +50,18 @@ def notes_of(nodes: t.Mapping[str, Settings]) -> list[str]:
             if says(settings, key):
                 found.setdefault(key, []).append(name)
     return [f"{key} of {_list(found[key])} has no effect: {NOTED[key][1]}" for key in sorted(found)]
+
+
+def unused_of(kind: Kind, settings: Settings) -> list[str]:
+    """The keys of a node that its kind has no use for."""
+    extras: Extras | None = settings.block("extras")
+    found = {
+        "components": not kind.interfaces.cards and bool(settings.block("components")),
+        "license": not kind.license_path and settings.scalar("license") is not None,
+        "startup-config": not (kind.startup_config.path or kind.startup_config.medium) and settings.scalar("startup-config") is not None,
+    }
+    unknown = [f"extras ({key})" for key in (extras.values if extras else ()) if key not in kind.boot.extras]
+    return sorted([*(key for key, unused in found.items() if unused), *unknown])
 
 
 def _list(names: t.Sequence[str]) -> str:

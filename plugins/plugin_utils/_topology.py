@@ -25,7 +25,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._naming import NameF
 from ansible_collections.archetype.lab.plugins.plugin_utils._netlab import convert_netlab, is_netlab
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_network import check_ends
 from ansible_collections.archetype.lab.plugins.plugin_utils._nodes import NodeReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._noted import notes_of
+from ansible_collections.archetype.lab.plugins.plugin_utils._noted import notes_of, unused_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import Reader, quote, word
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value, load_yaml
 
@@ -189,8 +189,7 @@ class _TopologyReader(Reader):
             keys = sorted(settings.levels[-1].keys.difference(_WORDS))
             self._note(f"{NO_DEVICE[kind.provider]} {name}", keys)
             return reader.external(name, at, settings, kind) if kind.provider == "external" else None
-        if settings.scalar("startup-config") and not (kind.startup_config.path or kind.startup_config.medium):
-            self._note(f"node {name}", ["startup-config"])
+        self._note(f"node {name}", unused_of(kind, settings), f" with kind {kind.name}")
         return reader.node(name, at, settings, kind)
 
     def _kind(self, name: str, at: Scalar, settings: Settings) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ansible_collections.archetype.lab.plugins.inventory import topology
 from ansible_collections.archetype.lab.plugins.plugin_utils import _impairment, _labfile, _link_ends, _link_types
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import kind_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile
@@ -63,3 +65,8 @@ def test_the_defaults_of_a_lab_file_are_told() -> None:
     assert f"| {LabFile.link_mtu} |" in told
     assert f"| `{LabFile.overlay_mode}` |" in told
     assert f"| `{_labfile.DEFAULT_SERVERS}` |" in told
+
+
+def test_the_inventory_plugin_documents_every_key_of_a_lab_file() -> None:
+    documented = yaml.safe_load(topology.DOCUMENTATION)["options"]
+    assert set(documented) == set(_labfile._KEYS)

@@ -299,3 +299,17 @@ def test_every_lab_knows_its_own_servers(folder: Folder) -> None:
     hosts = folder.listed("servers.yml", "demo.lab.yml", "two.lab.yml")["_meta"]["hostvars"]
     assert hosts["srv1"]["lab_servers_of"] == {"demo": ["srv1", "srv2", "srv3"], "two": ["other"]}
     assert hosts["x"]["lab_server"] == "other"
+
+
+def test_credentials_and_variables_of_the_topology_are_the_hosts(folder: Folder) -> None:
+    lab = (
+        "plugin: archetype.lab.topology\nlab:\n  name: demo\n  topology:\n    nodes:\n"
+        "      r1: {kind: linux, image: i, config: {vars: {as: 65001, peers: [{a: '{{ 7*7 }}'}]}},\n"
+        "           credentials: {username: u, password: 'p {{ 7*7 }}', identity-file: keys/r1}}\n"
+    )
+    folder.write(demo__lab__yml=lab)
+    host = folder.listed("servers.yml", "demo.lab.yml")["_meta"]["hostvars"]["r1"]
+    assert host["ansible_user"] == "u"
+    assert host["ansible_ssh_private_key_file"] == str(folder.path / "keys/r1")
+    assert host["lab_config_vars"] == {"as": 65001, "peers": [{"a": {"__ansible_unsafe": "{{ 7*7 }}"}}]}
+    assert "49" not in str(host["lab_config_vars"]) + str(host["ansible_password"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.plugin_utils import _inherit
+from ansible_collections.archetype.lab.plugins.plugin_utils import _inherit, _noted
 from ansible_collections.archetype.lab.plugins.plugin_utils._blocks import BLOCKS
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Dns, Healthcheck, Stage, StageCommand, WaitFor
@@ -201,7 +201,7 @@ def test_every_key_is_tested_here_or_has_a_note_or_decides_what_a_node_is():
     binds_and_files = {"binds", "env-files"}
     elsewhere = {"kind", "group", "stages", "config", "credentials", *_inherit.NODE_ONLY, "ports"}
     noted = {"auto-remove", "certificate", "image-pull-policy", "position", "restart-policy", "runtime"}
-    assert noted | {"link-apply-mode"} == set(NOTED)
+    assert noted | {"link-apply-mode"} == set(_noted.NOTED)
     assert {*WHOLE, *UNITED, *_inherit.MAPS, *binds_and_files, *elsewhere, *noted} == _inherit.KEYS
     assert {key for key in _inherit.KEYS if key in BLOCKS} >= {"dns", "extras", "healthcheck", "stages"}
 

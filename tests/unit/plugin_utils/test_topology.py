@@ -492,8 +492,23 @@ def test_what_has_no_effect_is_noted_with_the_reason(load):
         "link-apply-mode of c has no effect: interfaces come to running nodes, and go, as with live",
         "position of b has no effect: nothing is drawn",
         "restart-policy of a has no effect: a node that ends stays so until the next run, as Docker would start it without its interfaces",
-        "runtime of a has no effect: nodes run with Docker",
+        "runtime of a, c has no effect: nodes run with Docker",
         'kinds: "lnux" is not a known kind, and no node uses it. Did you mean "linux"?',
+    )
+
+
+def test_what_a_kind_has_no_use_for_is_noted(load):
+    text = (
+        "name: t\ntopology:\n  nodes:\n"
+        '    a: {kind: linux, image: i, license: "a\\n", components: [{slot: A}], '
+        "extras: {mysocket-proxy: x, srl-agents: []}}\n"
+        '    b: {kind: srl, image: i, startup-config: "b\\n", license: "l\\n", extras: {srl-agents: []}}\n'
+        "    c: {kind: ceos, image: i, extras: {srl-agents: []}}\n"
+        "    d: {kind: nokia_sros, image: i, components: [{slot: 1, type: x}]}\n"
+    )
+    assert load(text).notes == (
+        "node a: components, extras (mysocket-proxy), extras (srl-agents), license have no effect with kind linux",
+        "node c: extras (srl-agents) has no effect with kind arista_ceos",
     )
 
 
