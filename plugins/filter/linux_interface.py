@@ -64,7 +64,7 @@ def linux_interface(name: str, kind: str, kinds_path: list[str] | str | None = N
     try:
         return linux_name(kind_named(str(kind), kinds_path), str(name))
     except (LabFileError, NameFault) as exc:
-        raise AnsibleFilterError(f"archetype.lab.linux_interface: {exc}") from exc
+        raise AnsibleFilterError(f"archetype.lab.linux_interface: {exc}") from None  # Ansible would tell the cause again
 
 
 class FilterModule:

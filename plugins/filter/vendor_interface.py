@@ -61,7 +61,7 @@ def vendor_interface(name: str, kind: str, kinds_path: list[str] | str | None = 
         of = kind_named(str(kind), kinds_path)
         return vendor_name(of, linux_name(of, str(name)))
     except (LabFileError, NameFault) as exc:
-        raise AnsibleFilterError(f"archetype.lab.vendor_interface: {exc}") from exc
+        raise AnsibleFilterError(f"archetype.lab.vendor_interface: {exc}") from None  # Ansible would tell the cause again
 
 
 class FilterModule:

@@ -40,6 +40,8 @@ _KEYS = (
     "tags",
     "topology",
 )
+UNUSED = frozenset({"cpu", "hardware", "link_apply_mode", "memory", "post_boot", "readiness", "save_config"})
+"""Parts of kinds that are read and checked, and that nothing uses yet."""
 _SERVER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _EMPTY = Topology("", {}, {}, "")
 
@@ -126,6 +128,9 @@ class _LabFileReader(Reader):
             self.problems.found += problems.found
             if isinstance(entry.value, MapValue) and not problems.found:
                 parts[name] = entry.value
+                unused = sorted(UNUSED.intersection(entry.value.entries))
+                if unused:
+                    self.notes.append(f"{key} of {word(name)}: nothing is made of {', '.join(unused)} yet")
         return parts
 
     def _unused_image_settings(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> None:

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ansible_collections.archetype.lab.plugins.plugin_utils import _labfile
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import load_lab_file
 
@@ -74,11 +77,18 @@ def test_settings_by_kind_and_by_image_are_in_the_profiles_of_nodes(load):
     assert (ceos.console.command, ceos.console.method, ceos.cpu) == ("bash", "ssh", 3.0)
     assert (mine.type, mine.console.command) == ("big", "sh")
     assert lab.topology.nodes["a"].image == "local/ceos:2"
-    assert lab.topology.notes == ()
+    assert lab.topology.notes == ('image_settings of "local/ceos:2": nothing is made of cpu yet',)
+
+
+def test_what_nothing_is_made_of_yet_is_noted_and_told(load):
+    notes = load(HEAD + "kind_settings: {eos: {readiness: {timeout: 600}, memory: 1GB, boot: {user: me}}}\n").topology.notes
+    assert notes == ("kind_settings of eos: nothing is made of memory, readiness yet",)
+    told = (Path(__file__).parents[3] / "docs" / "kinds.md").read_text().split("`, and the methods of `console`", 1)[0].rsplit("\n\n", 1)[1]
+    assert set(told.replace("`", "").split(", ")) == _labfile.UNUSED
 
 
 def test_an_image_that_no_node_has_is_noted(load):
-    notes = load(HEAD + 'image_settings: {"reg/ceos:7": {cpu: 1}}\n').topology.notes
+    notes = load(HEAD + 'image_settings: {"reg/ceos:7": {type: x}}\n').topology.notes
     assert notes == ('image_settings: no node has the image "reg/ceos:7". Did you mean "reg/ceos:1"?',)
 
 
