@@ -144,12 +144,20 @@ def _walk(stack: contextlib.ExitStack, folder: str, path: str, *, make: bool) ->
     *parents, name = os.path.relpath(path, folder).split(os.sep)
     inside = _enter(stack, folder, None)
     for parent in parents:
-        if make:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(parent, dir_fd=inside)
-                os.chmod(parent, FOLDER_MODE, dir_fd=inside)
+        made = make and _make(parent, inside)
         inside = _enter(stack, parent, inside)
+        if made:
+            os.fchmod(inside, FOLDER_MODE)  # of what was entered: the node may have put a link in its place meanwhile
     return inside, name
+
+
+def _make(name: str, within: int) -> bool:
+    """Whether the folder was not there."""
+    try:
+        os.mkdir(name, dir_fd=within)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _make_folders(path: str) -> None:

@@ -614,6 +614,27 @@ def test_a_symbolic_link_that_a_node_planted_is_not_followed(docker: FakeDocker,
     assert not (folder / "etc/frr.conf").is_symlink()
 
 
+def test_a_link_that_a_node_puts_in_the_place_of_a_new_folder_changes_nothing_outside(
+    docker: FakeDocker, state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "outside"
+    target.mkdir(mode=0o700)
+    (state_dir / "demo/files/r1").mkdir(parents=True)
+    make = os.mkdir
+
+    def mkdir(name: str, *arguments: t.Any, dir_fd: int | None = None) -> None:
+        make(name, *arguments, dir_fd=dir_fd)
+        if dir_fd is not None:
+            os.rmdir(name, dir_fd=dir_fd)
+            os.symlink(target, name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    (error,) = run(docker, node(files=(file(state_dir),))).errors
+    assert "cannot be written" in str(error)
+    assert target.stat().st_mode & 0o777 == 0o700
+    assert list(target.iterdir()) == []
+
+
 # -- the exec stream ---------------------------------------------------------------------------------------------------
 
 
