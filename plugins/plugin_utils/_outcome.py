@@ -22,6 +22,7 @@ class Outcome:
 
     unreachable: why it could not be reached. broken: why converging stopped before anything was done. errors: message -> its objects.
     changes: object -> what was done to it, or in check mode would be. certified: what it saw of the frames, or None.
+    cut_short: converging ended before it looked at the nodes, so that nothing is known of them.
     """
 
     def __init__(self, plan: Json, server: str, results: Json) -> None:
@@ -41,6 +42,7 @@ class Outcome:
             for one in (converge or {}).get("containers") or ()
             if one.get("status")
         }
+        self.cut_short = self.converged and bool(self.errors) and "containers" not in (converge or {})
         self.info = None if converge is not None or info is None else info.get("observed", info)
 
     @property

@@ -179,6 +179,8 @@ class _Reporter:
             return self._predicted_node(outcome, outcome.changes_of({node["container"], node["sandbox"]}))
         if outcome.info is not None:
             return ("ready", "") if node["container"] in self.foreign else self._observed_node(node, outcome.info)
+        if outcome.cut_short:
+            return "error", _joined(message for message, _objects in outcome.errors)
         status = outcome.statuses.get(node["container"], "running")
         if status != "running":
             return "stopped", f"container {node['container']} is {status}"

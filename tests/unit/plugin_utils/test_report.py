@@ -37,11 +37,19 @@ def certified(plan, server):
     return {"frames": frames, "leaks": [], "duplicates": [], "relays": [], "ports": ports, "kinds": list(KINDS), "dropped": 0}
 
 
+def running(part):
+    return [{"name": one["name"], "status": "running"} for one in part["containers"]]
+
+
 def good(plan=None):
     """The results of a run in which nothing went wrong."""
     plan = plan or PLAN
     return {
-        server: {"converge": {"changed": False, "changes": [], "plan": {}}, "certify": certified(plan, server)} for server in plan["slices"]
+        server: {
+            "converge": {"changed": False, "changes": [], "plan": {}, "containers": running(part)},
+            "certify": certified(plan, server),
+        }
+        for server, part in plan["slices"].items()
     }
 
 
@@ -327,6 +335,14 @@ def test_a_segment_with_nothing_to_prove_is_down(ends, reason):
     report = make_report(plan, good(plan))
     assert (link_of(report, "segment:lan")["state"], link_of(report, "segment:lan")["reason"]) == ("down", reason)
     assert report["ok"]
+
+
+def test_nodes_that_converging_did_not_come_to_are_not_called_ready():
+    results = good()
+    results["srv2"]["converge"] = {"changes": [], "errors": [error("management", msg="hosts cannot be written", hint="")]}
+    report = make_report(PLAN, results)
+    assert states(report)[1] == {"a": "ready", "b": "ready", "c": "error"}
+    assert next(one["reason"] for one in report["nodes"] if one["name"] == "c") == "hosts cannot be written"
 
 
 # taking back
