@@ -141,7 +141,7 @@ def _of_the_network(want: Container) -> t.Iterator[LabError]:
 
 def _commands(want: Container, have: HaveContainers) -> t.Iterator[LabError]:
     for text in _steps.impossible(want):
-        yield LabError(f"node {want.node}: {text}", hint="correct it under stages", objects=(want.name,))
+        yield LabError(f"node {want.node}: {text}", hint="correct it under stages, or in the kind", objects=(want.name,))
     image = have.images.get(want.image)
     if _steps.awaits_health(want) and image is not None and not settings.has_health(want, image):
         yield LabError(

@@ -12,13 +12,12 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _host_command
 from ansible_collections.archetype.lab.plugins.module_utils._container_model import NodePlan
+from ansible_collections.archetype.lab.plugins.module_utils._container_ready import EXEC_TIMEOUT, time_of, wait_for_log
 from ansible_collections.archetype.lab.plugins.module_utils._container_work import Worker, cut
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError
-from ansible_collections.archetype.lab.plugins.module_utils._steps import Step, Time
-
-EXEC_TIMEOUT = 60.0
+from ansible_collections.archetype.lab.plugins.module_utils._steps import BOOT, Step, Time
 
 Containers = t.Mapping[str, DockerContainer]
 
@@ -71,6 +70,8 @@ def begin(worker: Worker, want: Container, there: Containers) -> _boots.Boot | N
 def run_step(worker: Worker, want: Container, step: Step, boot: _boots.Boot) -> None:
     """One command. One that may have run already may fail; a node that ended meanwhile is told by whoever verifies it."""
     journal = worker.plan.journal
+    if step.moment == BOOT:
+        wait_for_log(worker, want)
     journal.started(want.node, step)
     try:
         _execute(worker, want, step)
@@ -102,7 +103,7 @@ def _runs(worker: Worker, want: Container) -> bool:
 def _execute(worker: Worker, want: Container, step: Step) -> None:
     told = f"{step.name} {shlex.join(step.command)} of node {want.node}"
     if step.target == "container":
-        result = worker.docker.execute(want.name, step.command, timeout=EXEC_TIMEOUT)
+        result = worker.docker.execute(want.name, step.command, timeout=time_of(want) if step.moment == BOOT else EXEC_TIMEOUT)
     else:
         told += ", on the server,"
         try:

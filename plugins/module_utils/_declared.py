@@ -95,6 +95,8 @@ class Container:
     """A container node, and the sandbox that holds its network namespace.
 
     name, sandbox: container names. exec: commands (argument lists) run once after each boot of the node.
+    boot_commands: those of the node's kind, before exec. boot_timeout: seconds that each of them has; 0 is what exec commands have.
+    ready_log: a regular expression that the node's log must show before the first of them, within boot_timeout; empty is none.
     interfaces: Linux names that must exist in the sandbox before the node's first process runs.
     memory: bytes, 0 is no limit. cpu: number of CPUs, 0 is no limit. cmd, entrypoint: None is the image's own.
     system_paths: C(unconfined) leaves /proc/sys writable for the node, as routers need it.
@@ -129,6 +131,9 @@ class Container:
     memory: int = 0
     cpu: float = 0.0
     exec: tuple[tuple[str, ...], ...] = ()
+    boot_commands: tuple[tuple[str, ...], ...] = ()
+    boot_timeout: int = 0
+    ready_log: str = ""
     interfaces: tuple[str, ...] = ()
     network: str = ""
     wave: int = 0
@@ -164,6 +169,9 @@ class Container:
         def strings(key: str) -> tuple[str, ...]:
             return tuple(str(one) for one in values.get(key) or ())
 
+        def commands(key: str) -> tuple[tuple[str, ...], ...]:
+            return tuple(tuple(str(word) for word in command) for command in values.get(key) or ())
+
         def optional(key: str) -> tuple[str, ...] | None:
             return None if values.get(key) is None else strings(key)
 
@@ -184,7 +192,8 @@ class Container:
             devices=strings("devices"),
             interfaces=strings("interfaces"),
             files=tuple(_pick(File, one) for one in values.get("files") or ()),
-            exec=tuple(tuple(str(word) for word in command) for command in values.get("exec") or ()),
+            exec=commands("exec"),
+            boot_commands=commands("boot_commands"),
             stage_commands=tuple(StageCommand.from_params(one) for one in values.get("stage_commands") or ()),
             healthcheck=Healthcheck.from_params(values["healthcheck"]) if values.get("healthcheck") else None,
             tmpfs=mapping("tmpfs"),

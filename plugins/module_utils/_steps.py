@@ -3,18 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""The commands of a node in the order of its life: those of its stages, and C(exec).
+"""The commands of a node in the order of its life: those of its stages, those of its kind, and C(exec).
 
 When each stage is entered and left (its links are there before the node's first process, so that stages about links are over by then):
 C(create) is entered when the container is made and not yet started, and left when it was started; C(create-links) is entered and left
-right after that; then come C(configure), C(exec), and C(healthy), which is left when Docker says so; C(exit) is entered after that, and
-left when the node's process has ended by itself: commands of this stage run only where it is waited for that end.
+right after that; then come C(configure), the kind's own commands, C(exec), and C(healthy), which is left when Docker says so; C(exit) is
+entered after that, and left when the node's process has ended by itself: commands of this stage run only where it is waited for that end.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ Command = tuple[str, ...]
 Time = t.Literal["made", "started", "healthy", "ended"]
 
 EXEC = "exec"
+BOOT = "boot"
 _TIMES: dict[str, Time] = {
     "create on-enter": "made",
     "create on-exit": "started",
@@ -31,6 +33,7 @@ _TIMES: dict[str, Time] = {
     "create-links on-exit": "started",
     "configure on-enter": "started",
     "configure on-exit": "started",
+    BOOT: "started",
     EXEC: "started",
     "healthy on-enter": "started",
     "healthy on-exit": "healthy",
@@ -62,11 +65,13 @@ class Step:
     @property
     def name(self) -> str:
         """For people: C(exec command), or C(command of stage healthy, on-exit,)."""
+        if self.moment == BOOT:
+            return "command of its kind"
         return "exec command" if self.moment == EXEC else f"command of stage {self.moment.replace(' ', ', ')},"
 
 
 def steps_of(want: Container) -> tuple[Step, ...]:
-    found = [Step(command) for command in want.exec]
+    found = [Step(command, BOOT) for command in want.boot_commands] + [Step(command) for command in want.exec]
     own = (one for one in want.stage_commands if one.stage != "exit" or want.hold == "exit")
     found += [Step(one.command, f"{one.stage} {one.phase}", one.target) for one in own]
     order = list(_TIMES)
@@ -75,6 +80,10 @@ def steps_of(want: Container) -> tuple[Step, ...]:
 
 def impossible(want: Container) -> t.Iterator[str]:
     """What is wrong with the commands of the stages, in words."""
+    try:
+        re.compile(want.ready_log)
+    except re.error as error:
+        yield f"ready_log {want.ready_log} is not a regular expression: {error}"
     for one in want.stage_commands:
         moment = f"{one.stage} {one.phase}"
         if moment not in _TIMES:

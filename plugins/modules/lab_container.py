@@ -145,6 +145,21 @@ options:
         type: list
         elements: list
         default: []
+      boot_commands:
+        description: Commands of the node's kind, before those of O(containers[].exec), as these are.
+        type: list
+        elements: list
+        default: []
+      boot_timeout:
+        description: Seconds that each of O(containers[].boot_commands) has, and the log before them. V(0) is 60, what other commands have.
+        type: int
+        default: 0
+      ready_log:
+        description:
+          - A regular expression that the node's log must show before the first of O(containers[].boot_commands) that is due.
+          - What it wrote before it was last started does not count. Empty is that nothing is waited for.
+        type: str
+        default: ""
       interfaces:
         description: Interfaces that must be in the sandbox before the node is started.
         type: list

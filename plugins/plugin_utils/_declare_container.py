@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import ManagementAddresses, Node, NodeInterface
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import ABLE, Abilities, make_recipe
 
@@ -53,7 +54,10 @@ def declare_container(
         "system_paths": recipe.system_paths,
         "memory": node.memory,
         "cpu": node.cpu,
-        "exec": [list(command) for command in (*recipe.exec, *node.exec)],
+        "exec": [list(command) for command in node.exec],
+        "boot_commands": [list(command) for command in recipe.commands],
+        "boot_timeout": node.profile.readiness.timeout if recipe.commands else 0,
+        "ready_log": _ready_log(node.profile),
         "interfaces": [one.linux for one in interfaces],
         "network": node.network_mode.partition(":")[0] if node.network_mode != "none" else "",
         "wave": node.wave,
@@ -78,6 +82,13 @@ def declare_container(
         "dns_search": list(node.dns.search),
         "dns_options": list(node.dns.options),
     }
+
+
+def _ready_log(kind: Kind) -> str:
+    """What the log must show before the kind's own commands: those for a node that is ready, where the log is what tells that."""
+    if not kind.post_boot or kind.readiness.probe != "log":
+        return ""
+    return kind.readiness.packed_pattern if kind.provider == "vm" else kind.readiness.pattern
 
 
 def _sandbox(node: Node) -> str:

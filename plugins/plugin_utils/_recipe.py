@@ -45,7 +45,7 @@ ABLE = Abilities()
 
 @dataclass(frozen=True)
 class Recipe:
-    """binds: C(source:target[:options]). files: in the shape of C(module_utils/_declared.py). exec: before the user's own commands."""
+    """binds: C(source:target[:options]). files: in the shape of C(module_utils/_declared.py). commands: before the user's own."""
 
     entrypoint: tuple[str, ...] | None
     cmd: tuple[str, ...] | None
@@ -60,7 +60,7 @@ class Recipe:
     shm_size: int
     binds: tuple[str, ...]
     files: tuple[t.Mapping[str, t.Any], ...]
-    exec: tuple[tuple[str, ...], ...]
+    commands: tuple[tuple[str, ...], ...]
 
 
 def make_recipe(
@@ -97,7 +97,7 @@ def make_recipe(
         shm_size=node.shm_size or boot.shm_size,
         binds=binds,
         files=files,
-        exec=startup.exec,
+        commands=(*startup.exec, *node.profile.post_boot),
     )
 
 

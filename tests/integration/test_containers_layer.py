@@ -190,6 +190,19 @@ def test_commands_go_on_with_the_one_that_failed(box: LabServer) -> None:
     assert box.run("stat", "-c", "%a", "/var/lib/archetype-lab/lc/boots.json").strip() == "600"
 
 
+def test_commands_of_the_kind_come_when_the_log_of_this_boot_shows_that_the_node_is_ready(box: LabServer) -> None:
+    slow = {"cmd": ["sh", "-c", ": > /tmp/up; echo booting; sleep 2; echo yes > /tmp/up; echo System is ready; exec sleep 100000"]}
+    asks = [["sh", "-c", "read answer < /tmp/up"]]
+    own = {"boot_commands": asks, "ready_log": "System (is )?ready", "boot_timeout": 30, "exec": [["true"]]}
+    ok(converge(box, node(**slow, **own)))
+    assert ok(converge(box, node(**slow, **own))) == []
+    box.docker("kill", "lc-r1.sb")
+    ok(converge(box, node(**slow, **own)))
+    found = converge(box, node("r2", **slow, **{**own, "ready_log": "never", "boot_timeout": 3}))
+    assert found["msg"].startswith("node r2 is not ready after 3 s: its log does not show never; its last line: System is ready;")
+    assert ok(converge(box, node("r2", **slow, **own))) == [("run", "exec", "lc-r2")]
+
+
 def test_a_command_that_leaves_a_daemon_behind_does_not_hold_up_the_run(box: LabServer) -> None:
     ok(converge(box, node(exec=[["sh", "-c", "sleep 1000 & echo started"]])))
 

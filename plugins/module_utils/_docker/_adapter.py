@@ -203,8 +203,9 @@ class _Adapter:
             raise ApplyError(f"{what} did not end in {timeout:g} s and was stopped; its output so far: {output.strip()}", objects=(name,))
         return ExecResult(exit_code=int(process()["ExitCode"] or 0), output=output)
 
-    def logs(self, name: str, *, lines: int) -> str:
-        found = self._ask(ReadError, f"reading the log of container {name}", name, lambda: self._client.logs(name, tail=lines))
+    def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
+        asked = {"tail": lines or "all", **({"since": since} if since else {})}
+        found = self._ask(ReadError, f"reading the log of container {name}", name, lambda: self._client.logs(name, **asked))
         return bytes(found).decode(errors="replace").strip()
 
     def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:

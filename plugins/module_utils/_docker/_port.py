@@ -7,6 +7,9 @@
 
 from __future__ import annotations
 
+import calendar
+import re
+import time
 import typing as t
 from dataclasses import dataclass, field
 
@@ -51,6 +54,14 @@ class DockerContainer:
     def netns(self) -> str:
         """The path of its network namespace; empty when it does not run."""
         return f"/proc/{self.pid}/ns/net" if self.pid else ""
+
+    @property
+    def ended_at(self) -> float:
+        """When its last process ended, in seconds since 1970, whether another one runs now or not; 0 where none ended."""
+        found = re.match(r"([0-9-]{10}T[0-9:]{8})(\.[0-9]+)?", str((self.raw.get("State") or {}).get("FinishedAt") or ""))
+        if found is None or found[1].startswith("0001-"):
+            return 0.0
+        return calendar.timegm(time.strptime(found[1], "%Y-%m-%dT%H:%M:%S")) + float(found[2] or 0)
 
     @property
     def exit_code(self) -> int | None:
@@ -99,8 +110,8 @@ class Docker(t.Protocol):
     def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult:
         """Run a command inside, without a shell. One that does not end in time is killed and raises ApplyError."""
 
-    def logs(self, name: str, *, lines: int) -> str:
-        """The last lines that the container wrote."""
+    def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
+        """The last lines that the container wrote; 0 is all. since: seconds since 1970."""
 
     def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
         """All volumes of the server: name -> labels."""

@@ -38,6 +38,7 @@ class FakeDocker:
         self.lock = threading.RLock()
         self.number = itertools.count(1)
         self.looks: list[str] = []
+        self.logged: dict[str, list[str]] = {}
 
     # -- what the protocol asks for
 
@@ -102,8 +103,13 @@ class FakeDocker:
             self.calls.append(("execute", name, *command))
             return self.answers.get(tuple(command), ExecResult(0, ""))
 
-    def logs(self, name: str, *, lines: int) -> str:
-        return f"last words of {name}"
+    def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
+        """What was put into logs, one piece each time that all is asked for; else some last words."""
+        self.looks.append(f"logs {name} since {since}")
+        pieces = self.logged.get(name)
+        if lines or not pieces:
+            return f"last words of {name}"
+        return pieces.pop(0) if len(pieces) > 1 else pieces[0]
 
     def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
         self.looks.append("volumes")

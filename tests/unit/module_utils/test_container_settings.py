@@ -71,6 +71,9 @@ KEPT: dict[str, t.Any] = {
     "exec": (("true",),),
     "wave": 3,
     "waits_for": ("r2",),
+    "boot_commands": (("true",),),
+    "boot_timeout": 9,
+    "ready_log": "up",
     "startup_delay": 0,
     "stage_commands": (stage("configure", "true"),),
 }

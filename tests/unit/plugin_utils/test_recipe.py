@@ -11,7 +11,7 @@ import dataclasses
 import pytest
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
-from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Boot, BootFile, Kind, StartupConfig
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Boot, BootFile, Kind, Readiness, StartupConfig
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, NodeInterface
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import Abilities
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import NUMBERS, numbers_of, optional_devices
@@ -208,6 +208,26 @@ def test_bytes_that_are_no_text_are_delivered_as_they_are(tmp_path):
     assert made.files["/cfg"].encode(errors="surrogateescape") == b"\xff{{ .ShortName }}"
 
 
+def kind_that(provider="container", commands=(("first", "x"), ("second",)), **readiness):
+    return Kind("own", provider, post_boot=commands, readiness=Readiness(**{"timeout": 300, **readiness}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "declared"),
+    [
+        (kind_that(probe="log", pattern="up", packed_pattern="packed"), ([["first", "x"], ["second"]], 300, "up")),
+        (kind_that("vm", probe="log", pattern="up", packed_pattern="packed"), ([["first", "x"], ["second"]], 300, "packed")),
+        (kind_that(probe="tcp", pattern="up"), ([["first", "x"], ["second"]], 300, "")),
+        (kind_that(commands=(), probe="log", pattern="up"), ([], 0, "")),
+    ],
+    ids=["log", "packed", "another probe", "no commands"],
+)
+def test_commands_of_a_kind_come_when_its_log_shows_that_the_node_is_ready_and_before_the_users(kind, declared):
+    made = Made(node(kind, exec=(("mine",),)))
+    assert (made["boot_commands"], made["boot_timeout"], made["ready_log"]) == declared
+    assert made["exec"] == [["mine"]]
+
+
 def test_a_part_goes_into_the_default_and_a_whole_one_in_its_place():
     kind = kind_with(default="begin {node}\n{each}\n{partial}\nend\n", each="port {linux}")
     assert Made(node(kind), ["eth1", "eth2"]).files == {"/cfg": "begin r1\nport eth1\nport eth2\nend\n"}
@@ -223,11 +243,11 @@ def test_a_part_goes_into_the_default_and_a_whole_one_in_its_place():
 def test_a_form_that_the_device_does_not_start_with_is_applied_afterwards():
     kind = kind_with(accepts=r"\s*\{", default="base\n{partial}\n", part_path="/cli", part_apply=("apply", "{node}", "{enforce}"))
     whole = Made(node(kind, startup_config=config(' {"a": 1}\n'), exec=(("mine",),)))
-    assert (whole.files, whole["exec"]) == ({"/cfg": ' {"a": 1}\n'}, [["mine"]])
+    assert (whole.files, whole["boot_commands"], whole["exec"]) == ({"/cfg": ' {"a": 1}\n'}, [], [["mine"]])
     part = Made(node(kind, startup_config=config("set / a b\n"), exec=(("mine",),)))
-    assert (part.files, part["exec"]) == ({"/cli": "base\nset / a b\n"}, [["apply", "r1", ""], ["mine"]])
+    assert (part.files, part["boot_commands"], part["exec"]) == ({"/cli": "base\nset / a b\n"}, [["apply", "r1", ""]], [["mine"]])
     none = Made(node(kind, enforce_startup_config=True))
-    assert (none.files, none["exec"]) == ({"/cli": "base\n"}, [["apply", "r1", "1"]])
+    assert (none.files, none["boot_commands"], none["exec"]) == ({"/cli": "base\n"}, [["apply", "r1", "1"]], [])
 
 
 def test_what_is_on_the_server_is_bound_and_not_read():

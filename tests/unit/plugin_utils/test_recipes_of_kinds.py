@@ -115,7 +115,7 @@ def test_nokia_srlinux():
     assert made["cmd"] == ["sudo", "bash", "-c", "touch /.dockerenv && /opt/srlinux/bin/sr_linux"]
     assert made["sysctls"]["net.ipv4.ip_forward"] == "0"
     assert made.files["/etc/opt/srlinux/config.json"] == '{"a": {}}\n'
-    assert made["exec"] == []
+    assert (made["exec"], made["boot_commands"], made["boot_timeout"]) == ([], [], 0)
     assert made.own_binds == {"/etc/opt/srlinux", "/tmp/topology.yml"}
     assert kind("srl").license_path == "/opt/srlinux/etc/license.key"
     commands = Made(node("srl", startup_config=config("set / system name host-name x\n")), ["e1-1", "e1-10"])
@@ -125,11 +125,12 @@ def test_nokia_srlinux():
         "set / interface ethernet-1/10 admin-state enable",
         "set / system name host-name x",
     ]
-    ((shell, option, program),) = commands["exec"]
+    ((shell, option, program),) = commands["boot_commands"]
+    assert (commands["boot_timeout"], commands["ready_log"], commands["exec"]) == (120, "", [])
     assert (shell, option) == ("sh", "-c")
     assert "/opt/srlinux/bin/sr_cli -ed < startup.cli" in program
     assert 'test -z ""' in program
-    (enforced,) = Made(node("srl", enforce_startup_config=True))["exec"]
+    (enforced,) = Made(node("srl", enforce_startup_config=True))["boot_commands"]
     assert 'test -z "1"' in enforced[2]
 
 
