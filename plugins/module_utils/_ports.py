@@ -82,7 +82,7 @@ def converge(server: Server, want: Request, *, check: bool = False) -> LayerResu
     have = read(server, want)
     todo = plan(want, have)
     if check:
-        return LayerResult(changes=todo.changes, objects=_objects(want, have))
+        return LayerResult(changes=todo.changes, errors=todo.foreseen, objects=_objects(want, have))
     return apply(server, want, todo, have)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NetOp
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsOp, OvsState
 
@@ -95,8 +95,14 @@ class Plan:
     blocked: tuple[LabError, ...] = ()
 
     @property
+    def foreseen(self) -> list[LabError]:
+        """What is in the way and will not go by itself: check mode can tell it."""
+        return [error for error in self.blocked if isinstance(error, ForeignError)]
+
+    @property
     def changes(self) -> list[Change]:
-        return [work.change for work in self.works]
+        stuck = {name for error in self.foreseen for name in error.objects}
+        return [work.change for work in self.works if work.change.name not in stuck]
 
 
 def endpoint_of(port: Port) -> str:

@@ -194,8 +194,10 @@ def test_a_queue_of_the_nodes_own_is_left_alone_and_is_an_error_of_that_port_onl
     own = Qdisc("fq_codel")
     change(box, "eth1", qdisc=own)
     assert box.run(replace(SET, impairment=None), HOST).changes == []
+    predicted = box.run(SET, replace(HOST, mtu=1400), check=True)
     result = box.run(SET, replace(HOST, mtu=1400))
     assert [error.objects for error in result.errors] == [("ap1",)]
+    assert (lines(predicted), [str(one) for one in predicted.errors]) == (lines(result), [str(one) for one in result.errors])
     assert isinstance(result.errors[0], ForeignError)
     assert [one.name for one in result.changes] == ["h1"]
     assert inside(box).qdisc == own
