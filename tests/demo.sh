@@ -8,8 +8,9 @@ home=$(mktemp -d /var/tmp/altdemo.XXXXXX)
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
 traces() { # what a lab or the demo could leave behind, as lines
-    ip -o link show | grep -oE ' (ap|at)[0-9a-z]{6,}[@:]| arch-ovs:| ovs-netdev:' || true
+    ip -o link show | grep -oE ' (am|ap|at)[0-9a-z]{6,}[@:]| arch-ovs:| ovs-netdev:' || true
     ip netns list
+    if command -v nft >/dev/null; then as_root nft list ruleset | grep -oE 'archetype-lab[^ "]*' || true; fi
     for path in /var/lib/archetype-lab /run/archetype-lab /opt/archetype-lab; do [ -e "$path" ] && echo "$path"; done
     if command -v docker >/dev/null && as_root docker version >/dev/null 2>&1; then
         as_root docker ps -a --format 'container {{.Names}}'
