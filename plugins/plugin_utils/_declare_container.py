@@ -14,7 +14,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileRe
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import sandbox_name
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import ManagementAddresses, Node, NodeInterface
-from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import ABLE, Abilities, make_recipe
+from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import ABLE, Abilities, after_boot, make_recipe
 
 
 def declare_container(
@@ -86,9 +86,7 @@ def declare_container(
 
 def _ready_log(kind: Kind) -> str:
     """What the log must show before the kind's own commands: those for a node that is ready, where the log is what tells that."""
-    if not kind.post_boot or kind.readiness.probe != "log":
-        return ""
-    return kind.readiness.packed_pattern if kind.provider == "vm" else kind.readiness.pattern
+    return kind.readiness.pattern if after_boot(kind) and kind.readiness.probe == "log" else ""
 
 
 def _sandbox(node: Node) -> str:

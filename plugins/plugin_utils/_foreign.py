@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
+from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 
@@ -38,7 +39,9 @@ def bound_nodes(topology: Topology, pins: t.Mapping[str, str], observed: t.Mappi
         if pin in there or len(there) == 1:
             found[name] = pin if pin in there else there[0]
         if not there:
-            problems.append(_at(node, f"no server has a container {container}, whose network node {name} has", "Start it there"))
+            guess = did_you_mean(container, set(topology.nodes) - {name})
+            remedy = f"{guess} Else start it there" if guess else "Start it there"
+            problems.append(_at(node, f"no server has a container {container}, whose network node {name} has", remedy))
         elif pin and pin not in there and pin in observed:
             what = f"node {name} is pinned to server {pin}, but container {container}, whose network it has, is on {' and '.join(there)}"
             problems.append(_at(node, what, "Correct placement"))

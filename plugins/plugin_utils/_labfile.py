@@ -40,8 +40,9 @@ _KEYS = (
     "tags",
     "topology",
 )
-UNUSED = frozenset({"cpu", "hardware", "link_apply_mode", "memory", "post_boot", "readiness", "save_config"})
+UNUSED = frozenset({"cpu", "hardware", "link_apply_mode", "memory", "save_config"})
 """Parts of kinds that are read and checked, and that nothing uses yet."""
+READINESS = "of readiness only the commands of the kind make use yet; a node counts as ready when its container runs"
 _SERVER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _EMPTY = Topology("", {}, {}, "")
 
@@ -131,6 +132,8 @@ class _LabFileReader(Reader):
                 unused = sorted(UNUSED.intersection(entry.value.entries))
                 if unused:
                     self.notes.append(f"{key} of {word(name)}: nothing is made of {', '.join(unused)} yet")
+                if "readiness" in entry.value.entries:
+                    self.notes.append(f"{key} of {word(name)}: {READINESS}")
         return parts
 
     def _unused_image_settings(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> None:

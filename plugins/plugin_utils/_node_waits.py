@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import shlex
 import typing as t
 from dataclasses import replace
 
@@ -98,3 +99,16 @@ class StageReader:
         for name, (wave, hold) in found.order.items():
             if wave or hold or name in waits:
                 nodes[name] = replace(nodes[name], wave=wave, hold=hold, waits_for=tuple(sorted(waits.get(name, ()))))
+        for name, node in nodes.items():
+            self.notes += [_never_runs(name, command) for command in commands_of_exit(node)]
+
+
+def commands_of_exit(node: Node) -> t.Iterator[StageCommand]:
+    """Commands about the end of a node that nobody waits for: it may run for ever."""
+    if node.hold != HOLDS["exit"]:
+        for stage in node.stages:
+            yield from stage.commands if stage.name == "exit" else ()
+
+
+def _never_runs(name: str, command: StageCommand) -> str:
+    return f"node {name}: the command {quote(shlex.join(command.command))} of stage exit never runs, as no node waits for that stage"

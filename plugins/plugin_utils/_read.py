@@ -107,13 +107,27 @@ def describe(value: Value | None) -> str:
     return quote(value.text) if isinstance(value, Scalar) else "something else"
 
 
+_FORMS = (
+    ("a mapping", "Write it as {key: value}, or with a line 'key: value' for each below it"),
+    ("a list", "Write it as [one, two], or with a line '- one' for each below it"),
+    ("text", "Write it as one word or line, such as name: some text"),
+    ("a whole number", "Write it in digits, such as {low}"),
+    ("a number", "Write it in digits, such as 1.5"),
+    ("true or false", "Write true or false, without quotes"),
+    ("the name of a group", "Write it as servers: lab_servers, or as servers: {srv1: {}, srv2: {}}"),
+)
+"""What a value is to be, by its first words -> how that is written."""
+
+
 def _remedy(value: Value | None, what: str, wanted: str) -> str:
-    """What to do about a value of another type, where the cause is a slip that YAML invites."""
+    """What to do about a value of another type: about the slip, where it is one that YAML invites, else how the right form is written."""
     if wanted == "text" and what.startswith("an entry of") and isinstance(value, MapValue) and value.entries:
         return "Quote the whole text, as ': ' in it makes a mapping of it"
     if wanted == "true or false" and isinstance(value, Scalar) and not value.plain and value.text.lower() in _TRUE | _FALSE:
         return "Leave out the quotes"
-    return ""
+    low = re.search(r"from ([0-9]+) to", wanted)
+    form = next((form for words, form in _FORMS if wanted.startswith(words)), "")
+    return form.replace("{low}", low[1] if low else "1")
 
 
 class Reader:

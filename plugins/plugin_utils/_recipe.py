@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Boot
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Boot, Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, ManagementAddresses, Node, NodeInterface
 from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import EACH, ENV, fill, fill_lines, for_each, names
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean, quote
@@ -97,8 +97,13 @@ def make_recipe(
         shm_size=node.shm_size or boot.shm_size,
         binds=binds,
         files=files,
-        commands=(*startup.exec, *node.profile.post_boot),
+        commands=(*startup.exec, *after_boot(node.profile)),
     )
+
+
+def after_boot(kind: Kind) -> tuple[tuple[str, ...], ...]:
+    """The kind's commands for a node that is ready. Those of a machine are for its console, which is not in the container around it."""
+    return kind.post_boot if kind.provider == "container" else ()
 
 
 def _sysctls(node: Node, kinds: t.Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import load_lab_file
+from ansible_collections.archetype.lab.tests.unit.plugin_utils.forms import BOOLEAN, GROUP, LIST, MAPPING, TEXT, digits
 
 TOPOLOGY = """name: t
 topology:
@@ -93,7 +94,7 @@ def test_a_topology_can_be_inline_with_variables_only_there(load, tmp_path):
 ERRORS = [
     ("", "t.lab.yml: the file is empty. One document is expected"),
     ("~", "t.lab.yml:1:1: the file is empty. Give it plugin, topology and servers"),
-    ("[]", "t.lab.yml:1:1: a lab file must be a mapping, not a list"),
+    ("[]", "t.lab.yml:1:1: a lab file must be a mapping, not a list" + MAPPING),
     ("topology: t.clab.yml", "t.lab.yml:1:1: plugin is missing. Write plugin: archetype.lab.topology"),
     (HEAD.replace("lab.topology", "lab.topolgy"), 't.lab.yml:1:9: plugin is "archetype.lab.topolgy". Write plugin: archetype.lab.topology'),
     (
@@ -109,12 +110,12 @@ ERRORS = [
         HEAD.replace("t.clab.yml", "t.clab.gotmpl"),
         "t.lab.yml:2:11: Go templates are not supported. Name the file that the template was rendered to",
     ),
-    (HEAD.replace("t.clab.yml", "[a]"), "t.lab.yml:2:11: topology must be text, not a list"),
+    (HEAD.replace("t.clab.yml", "[a]"), "t.lab.yml:2:11: topology must be text, not a list" + TEXT),
     (HEAD + "server: x", 't.lab.yml:3:1: unknown key "server" in a lab file. Did you mean "servers"?'),
-    (HEAD + "servers: [x]", "t.lab.yml:3:10: servers must be the name of a group, or a mapping of servers, not a list"),
+    (HEAD + "servers: [x]", "t.lab.yml:3:10: servers must be the name of a group, or a mapping of servers, not a list" + GROUP),
     (HEAD + "servers: {}", "t.lab.yml:3:10: there are no servers. Name at least one"),
     (HEAD + "servers: {a b: {}}", "t.lab.yml:3:11: \"a b\" cannot name a server. Use letters, digits, '.', '_' and '-'"),
-    (HEAD + "servers: {a: 1}", 't.lab.yml:3:14: variables of server a must be a mapping, not "1"'),
+    (HEAD + "servers: {a: 1}", 't.lab.yml:3:14: variables of server a must be a mapping, not "1"' + MAPPING),
     (HEAD + "servers: {a: {b-c: 1}}", "t.lab.yml:3:15: \"b-c\" cannot name a variable. Use letters, digits and '_'"),
     (HEAD + "placement: {c: x}", 't.lab.yml:3:16: unknown node "c" in placement. Correct its name, or take the line out'),
     (HEAD + "placement: {A: x}", 't.lab.yml:3:16: unknown node "A" in placement. Did you mean "a"?'),
@@ -124,20 +125,20 @@ ERRORS = [
         HEAD + "servers: {srv1: }\nplacement: {a: srv2}",
         't.lab.yml:4:16: node a is pinned to the unknown server "srv2". Did you mean "srv1"?',
     ),
-    (HEAD + "placement: [a]", "t.lab.yml:3:12: placement must be a mapping, not a list"),
-    (HEAD + "images: [a]", "t.lab.yml:3:9: images must be a mapping, not a list"),
+    (HEAD + "placement: [a]", "t.lab.yml:3:12: placement must be a mapping, not a list" + MAPPING),
+    (HEAD + "images: [a]", "t.lab.yml:3:9: images must be a mapping, not a list" + MAPPING),
     (HEAD + "images: {'reg/frr:1': }", 't.lab.yml:3:23: images: "reg/frr:1" has no replacement. Name one, or take the line out'),
     (HEAD + "overlay_mode: both", 't.lab.yml:3:15: overlay_mode is "both". It is one of per_link, shared'),
     (HEAD + "tags: {lcal: [1, 2]}", 't.lab.yml:3:8: unknown key "lcal" in tags. Did you mean "local"?'),
-    (HEAD + "tags: {local: [1, 5000]}", 't.lab.yml:3:19: tags, local must be a whole number from 1 to 4094, not "5000"'),
+    (HEAD + "tags: {local: [1, 5000]}", 't.lab.yml:3:19: tags, local must be a whole number from 1 to 4094, not "5000"' + digits(1)),
     (HEAD + "tags: {local: [9, 1]}", "t.lab.yml:3:15: tags, local must be the lowest and the highest tag. Write it as [1, 4094]"),
-    (HEAD + "tags: {local: 7}", 't.lab.yml:3:15: tags, local must be a list, not "7"'),
+    (HEAD + "tags: {local: 7}", 't.lab.yml:3:15: tags, local must be a list, not "7"' + LIST),
     (
         HEAD + "tags: {local: [1, 3000]}",
         "t.lab.yml:3:7: the tags of local links (1-3000) and of cross links (3000-4094) overlap. Give them ranges without a common tag",
     ),
-    (HEAD + "management: maybe", 't.lab.yml:3:13: management must be true or false, not "maybe"'),
-    (HEAD + "link_mtu: big", 't.lab.yml:3:11: link_mtu must be a whole number from 68 to 65535, not "big"'),
+    (HEAD + "management: maybe", 't.lab.yml:3:13: management must be true or false, not "maybe"' + BOOLEAN),
+    (HEAD + "link_mtu: big", 't.lab.yml:3:11: link_mtu must be a whole number from 68 to 65535, not "big"' + digits(68)),
     (HEAD + "link_mtu: 1\nlink_mtu: 2", 't.lab.yml:4:1: duplicate key "link_mtu", first written on line 3. Keep one of the two'),
 ]
 

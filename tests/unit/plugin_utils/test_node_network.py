@@ -14,6 +14,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._mgmt_reader import 
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management, Place, PublishedPort
 from ansible_collections.archetype.lab.plugins.plugin_utils._published import CHOSEN, PROTOCOLS, PortFault, Publisher, Wish, parse_port
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology
+from ansible_collections.archetype.lab.tests.unit.plugin_utils.forms import BOOLEAN, MAPPING, digits
 
 
 @pytest.fixture
@@ -183,10 +184,10 @@ MGMT_ERRORS = [
         "ipv4-subnet: 192.0.2.0/24, ipv4-range: 198.51.100.0/25",
         '2:47: ipv4-range of mgmt is "198.51.100.0/25", which is not inside 192.0.2.0/24. Write it as a network inside the subnet',
     ),
-    ("mtu: 20", '2:13: mtu of mgmt must be a whole number from 68 to 65535, not "20"'),
-    ("external-access: x", '2:25: external-access of mgmt must be true or false, not "x"'),
+    ("mtu: 20", '2:13: mtu of mgmt must be a whole number from 68 to 65535, not "20"' + digits(68)),
+    ("external-access: x", '2:25: external-access of mgmt must be true or false, not "x"' + BOOLEAN),
     ("ipv4-subet: x", '2:8: unknown key "ipv4-subet" in mgmt. Did you mean "ipv4-subnet"?'),
-    ("driver-opts: [a]", "2:21: driver-opts of mgmt must be a mapping, not a list"),
+    ("driver-opts: [a]", "2:21: driver-opts of mgmt must be a mapping, not a list" + MAPPING),
 ]
 
 

@@ -16,6 +16,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._blocks import BLOCK
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Dns, Healthcheck, Stage, StageCommand, WaitFor
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology
+from ansible_collections.archetype.lab.tests.unit.plugin_utils.forms import BOOLEAN, LIST, MAPPING, digits
 
 LEVELS = ("defaults", "kind", "group", "node")
 """From the least specific to the most specific."""
@@ -384,19 +385,19 @@ ERRORS = [
     ("cgroup-parent: a b", 'node n: cgroup-parent "a b" is not the name of a cgroup. Write it as labs.slice or /labs'),
     ("cgroupns-mode: none", 'node n: cgroupns-mode is "none". It is one of host, private'),
     ("shm-size: much", 'node n: shm-size "much" is not an amount of memory. Write it as 512MB or 1Gib'),
-    ("startup-delay: -1", 'startup-delay of node n must be a whole number from 0 to 86400, not "-1"'),
-    ("startup-delay: 5s", 'startup-delay of node n must be a whole number from 0 to 86400, not "5s"'),
+    ("startup-delay: -1", 'startup-delay of node n must be a whole number from 0 to 86400, not "-1"' + digits(0)),
+    ("startup-delay: 5s", 'startup-delay of node n must be a whole number from 0 to 86400, not "5s"' + digits(0)),
     ("tmpfs: {run: ''}", 'node n: tmpfs "run" is not a path in the node. Write it as /run'),
     ("tmpfs: {/run: 'a b'}", 'node n: "a b" are not options of a tmpfs. Write them as size=64m,mode=755'),
     ("volumes: ['/a:/b']", 'node n: volume "/a:/b" names a path of the server. Write it under binds'),
     ("volumes: ['a b:/b']", 'node n: "a b:/b" is not a volume. Write it as name:/path or /path'),
     ("security-opts: ['']", "node n: an entry of security-opts is empty. Write it as no-new-privileges"),
     ("link-apply-mode: lively", 'node n: link-apply-mode is "lively". Did you mean "live"?'),
-    ("enforce-startup-config: maybe", 'enforce-startup-config of node n must be true or false, not "maybe"'),
+    ("enforce-startup-config: maybe", 'enforce-startup-config of node n must be true or false, not "maybe"' + BOOLEAN),
     ("license: .", 'node n: license "." is a folder. Name a file'),
     ("dns: {servers: [one]}", '"one" in servers of dns of node n is not an IP address. Write it as 198.51.100.53'),
     ("dns: {sarch: [a]}", 'unknown key "sarch" in dns of node n. Did you mean "search"?'),
-    ("dns: [a]", "dns of node n must be a mapping, not a list"),
+    ("dns: [a]", "dns of node n must be a mapping, not a list" + MAPPING),
     (
         "healthcheck: {test: [curl, x]}",
         (
@@ -404,14 +405,14 @@ ERRORS = [
             "Write it as [CMD, program, argument], or as [CMD-SHELL, 'a line for the shell']"
         ),
     ),
-    ("healthcheck: {test: curl}", 'test of healthcheck of node n must be a list, not "curl"'),
-    ("healthcheck: {interval: 5s}", 'interval of healthcheck of node n must be a whole number from 0 to 10000000, not "5s"'),
+    ("healthcheck: {test: curl}", 'test of healthcheck of node n must be a list, not "curl"' + LIST),
+    ("healthcheck: {interval: 5s}", 'interval of healthcheck of node n must be a whole number from 0 to 10000000, not "5s"' + digits(0)),
     ("extras: {srl-agent: [x]}", 'unknown key "srl-agent" in extras of node n. Did you mean "srl-agents"?'),
     ("config: {x: 1}", 'unknown key "x" in config of node n. Known keys are: vars'),
     ("credentials: {user: x}", 'unknown key "user" in credentials of node n. Did you mean "username"?'),
-    ("certificate: {issue: x}", 'issue of certificate of node n must be true or false, not "x"'),
-    ("components: {a: b}", "components of node n must be a list, not a mapping"),
-    ("components: [a]", 'an entry of components of node n must be a mapping, not "a"'),
+    ("certificate: {issue: x}", 'issue of certificate of node n must be true or false, not "x"' + BOOLEAN),
+    ("components: {a: b}", "components of node n must be a list, not a mapping" + LIST),
+    ("components: [a]", 'an entry of components of node n must be a mapping, not "a"' + MAPPING),
     ("stages: {creat: {}}", 'unknown key "creat" in stages of node n. Did you mean "create"?'),
     (
         "stages: {create: {wait-for: [{node: m}]}}",

@@ -113,6 +113,13 @@ def test_where_such_a_node_cannot_be_placed_is_told(pins, there, message):
     assert [str(problem) for problem in problems] == [f"x.clab.yml:3:1: {message}"]
 
 
+def test_a_container_that_no_server_has_may_be_a_mistyped_node():
+    _found, problems = bound_nodes(made(foreign(container="spine"), node("spine1")), {}, observed())
+    assert [str(one) for one in problems] == [
+        'x.clab.yml:3:1: no server has a container spine, whose network node a has. Did you mean "spine1"? Else start it there'
+    ]
+
+
 def external(name):
     kind = find_kind("ext-container")
     assert kind

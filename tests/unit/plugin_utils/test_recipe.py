@@ -216,11 +216,11 @@ def kind_that(provider="container", commands=(("first", "x"), ("second",)), **re
     ("kind", "declared"),
     [
         (kind_that(probe="log", pattern="up", packed_pattern="packed"), ([["first", "x"], ["second"]], 300, "up")),
-        (kind_that("vm", probe="log", pattern="up", packed_pattern="packed"), ([["first", "x"], ["second"]], 300, "packed")),
+        (kind_that("vm", probe="log", pattern="up", packed_pattern="packed"), ([], 0, "")),
         (kind_that(probe="tcp", pattern="up"), ([["first", "x"], ["second"]], 300, "")),
         (kind_that(commands=(), probe="log", pattern="up"), ([], 0, "")),
     ],
-    ids=["log", "packed", "another probe", "no commands"],
+    ids=["log", "machine", "another probe", "no commands"],
 )
 def test_commands_of_a_kind_come_when_its_log_shows_that_the_node_is_ready_and_before_the_users(kind, declared):
     made = Made(node(kind, exec=(("mine",),)))

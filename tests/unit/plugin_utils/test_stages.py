@@ -134,6 +134,15 @@ def test_a_node_waits_for_all_that_can_be_reached_through_others(edges):
     assert closed(waits_for) == {name: tuple(sorted(reached(name))) for name in NAMES}
 
 
+def test_commands_about_an_end_that_nobody_waits_for_are_noted(load):
+    own = "{stages: {exit: {exec: [{command: x 'y z', target: host}, {command: w}]}, healthy: {exec: [{command: v}]}}}"
+    assert [one for one in load(f"a: {own}", f"b: {wait('a', 'create')}").notes if "exit" in one] == [
+        "node a: the command \"x 'y z'\" of stage exit never runs, as no node waits for that stage",
+        'node a: the command "w" of stage exit never runs, as no node waits for that stage',
+    ]
+    assert [one for one in load(f"a: {own}", f"b: {wait('a', 'exit')}").notes if "exit" in one] == []
+
+
 @pytest.mark.parametrize(
     ("mode", "declared"),
     [

@@ -16,6 +16,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import KEYS
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import kind_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology
+from ansible_collections.archetype.lab.tests.unit.plugin_utils.forms import BOOLEAN, LIST, MAPPING, NUMBER, TEXT, digits
 
 ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("ARCHETYPE_LAB_TOPOLOGIES") or ROOT.parent / "shared" / "topologies")
@@ -220,20 +221,20 @@ NODE_ERRORS = [
         "binds: ['__clabDir__/../../x:/b']",
         "t.clab.yml:7:15: node n: bind source \"__clabDir__/../../x\" leads out of its folder. Leave out '..'",
     ),
-    ("binds: {a: b}", "t.clab.yml:7:14: binds of node n must be a list, not a mapping"),
-    ("binds: [[a]]", "t.clab.yml:7:15: an entry of binds of node n must be text, not a list"),
-    ("exec: ip a", 't.clab.yml:7:13: exec of node n must be a list, not "ip a"'),
-    ("exec: [~]", "t.clab.yml:7:14: an entry of exec of node n must be text, not nothing"),
+    ("binds: {a: b}", "t.clab.yml:7:14: binds of node n must be a list, not a mapping" + LIST),
+    ("binds: [[a]]", "t.clab.yml:7:15: an entry of binds of node n must be text, not a list" + TEXT),
+    ("exec: ip a", 't.clab.yml:7:13: exec of node n must be a list, not "ip a"' + LIST),
+    ("exec: [~]", "t.clab.yml:7:14: an entry of exec of node n must be text, not nothing" + TEXT),
     ("exec: ['a \"b']", "t.clab.yml:7:14: node n: exec cannot be split into words: a quote is not closed. Correct the quotes"),
-    ("cmd: [a]", "t.clab.yml:7:12: cmd of node n must be text, not a list"),
-    ("env: [A=1]", "t.clab.yml:7:12: env of node n must be a mapping, not a list"),
-    ("env: {A: {b: c}}", 't.clab.yml:7:16: "A" of env of node n must be text, not a mapping'),
+    ("cmd: [a]", "t.clab.yml:7:12: cmd of node n must be text, not a list" + TEXT),
+    ("env: [A=1]", "t.clab.yml:7:12: env of node n must be a mapping, not a list" + MAPPING),
+    ("env: {A: {b: c}}", 't.clab.yml:7:16: "A" of env of node n must be text, not a mapping' + TEXT),
     ("env: {A=B: c}", "t.clab.yml:7:18: node n: \"A=B\" cannot be the name of a variable. Leave out '='"),
     ("memory: 1Q", 't.clab.yml:7:15: node n: memory "1Q" is not an amount of memory. Write it as 512MB or 1Gib'),
-    ("cpu: many", 't.clab.yml:7:12: cpu of node n must be a number, not "many"'),
+    ("cpu: many", 't.clab.yml:7:12: cpu of node n must be a number, not "many"' + NUMBER),
     ("cpu: -1", 't.clab.yml:7:12: node n: cpu "-1" is not a number of CPUs. Write it as 1.5'),
-    ("cpu: .inf", 't.clab.yml:7:12: cpu of node n must be a number, not ".inf"'),
-    ("privileged: maybe", 't.clab.yml:7:19: privileged of node n must be true or false, not "maybe"'),
+    ("cpu: .inf", 't.clab.yml:7:12: cpu of node n must be a number, not ".inf"' + NUMBER),
+    ("privileged: maybe", 't.clab.yml:7:19: privileged of node n must be true or false, not "maybe"' + BOOLEAN),
     ("cap-add: [NET ADMIN]", 't.clab.yml:7:17: node n: "NET ADMIN" is not a capability. Write it as NET_ADMIN'),
     ("devices: [tun]", 't.clab.yml:7:17: node n: "tun" is not a device. Write it as /dev/name or /dev/name:/dev/name:rwm'),
     (
@@ -258,20 +259,23 @@ def test_a_bad_setting_is_told_with_its_line(errors, text, message):
 FILE_ERRORS = [
     ("", "t.clab.yml: the file is empty. One document is expected"),
     ("~\n", "t.clab.yml:1:1: the file is empty. Give it name and topology"),
-    ("[]\n", "t.clab.yml:1:1: a topology file must be a mapping, not a list"),
-    ("text\n", 't.clab.yml:1:1: a topology file must be a mapping, not "text"'),
+    ("[]\n", "t.clab.yml:1:1: a topology file must be a mapping, not a list" + MAPPING),
+    ("text\n", 't.clab.yml:1:1: a topology file must be a mapping, not "text"' + MAPPING),
     ("name: t\n", "t.clab.yml:1:1: topology is missing. Put nodes and links under it"),
-    ("name: t\ntopology: []\n", "t.clab.yml:2:11: topology must be a mapping, not a list"),
+    ("name: t\ntopology: []\n", "t.clab.yml:2:11: topology must be a mapping, not a list" + MAPPING),
     ("name: t\ntopology: {links: []}\n", "t.clab.yml:2:11: there are no nodes. Put them under topology, nodes"),
     ("name: t\ntopology: {nodes: {}}\n", "t.clab.yml:2:19: there are no nodes. Put them under topology, nodes"),
-    ("name: t\ntopology: {nodes: [a]}\n", "t.clab.yml:2:19: nodes must be a mapping, not a list"),
-    ("name: t\ntopology: {defaults: {kind: linux, image: i}, nodes: {a: [x]}}\n", "t.clab.yml:2:58: node a must be a mapping, not a list"),
+    ("name: t\ntopology: {nodes: [a]}\n", "t.clab.yml:2:19: nodes must be a mapping, not a list" + MAPPING),
+    (
+        "name: t\ntopology: {defaults: {kind: linux, image: i}, nodes: {a: [x]}}\n",
+        "t.clab.yml:2:58: node a must be a mapping, not a list" + MAPPING,
+    ),
     ("topology: {nodes: {a: {kind: linux, image: i}}}\n", "t.clab.yml:1:1: name is missing. Give the lab a name"),
     (
         "name: ../x\ntopology: {nodes: {a: {kind: linux, image: i}}}\n",
         "t.clab.yml:1:7: lab name \"../x\" is not allowed. Use letters, digits, '.', '_' and '-', and begin with a letter or digit",
     ),
-    ("name: [t]\ntopology: {nodes: {a: {kind: linux, image: i}}}\n", "t.clab.yml:1:7: name must be text, not a list"),
+    ("name: [t]\ntopology: {nodes: {a: {kind: linux, image: i}}}\n", "t.clab.yml:1:7: name must be text, not a list" + TEXT),
     (
         "name: t\nprefix: a/b\ntopology: {nodes: {a: {kind: linux, image: i}}}\n",
         "t.clab.yml:2:9: prefix \"a/b\" is not allowed. Use letters, digits, '.', '_' and '-', or leave it empty, or \"__lab-name\"",
@@ -402,12 +406,12 @@ LINK_ERRORS = [
         ["endpoints: a:eth1"],
         [
             "6:18: a link has 0 endpoints. Give it two; use a node of kind bridge for more",
-            '6:18: endpoints of a link must be a list, not "a:eth1"',
+            '6:18: endpoints of a link must be a list, not "a:eth1"' + LIST,
         ],
     ),
     (["mtu: 1500"], ["6:7: a link has 0 endpoints. Give it two; use a node of kind bridge for more"]),
     (["endpoints: [a, b:eth1]"], ['6:19: "a" is not an endpoint. Write it as node:interface']),
-    (["endpoints: [[a], b:eth1]"], ["6:19: an endpoint must be text, not a list"]),
+    (["endpoints: [[a], b:eth1]"], ["6:19: an endpoint must be text, not a list" + TEXT]),
     (["endpoints: [{node: a}, b:eth1]"], ["6:19: an endpoint needs node and interface. Give both"]),
     (["endpoints: [{node: a, interface: eth1, mca: x}, b:eth1]"], ['6:46: unknown key "mca" in an endpoint. Did you mean "mac"?']),
     (
@@ -418,8 +422,8 @@ LINK_ERRORS = [
         ["endpoints: [{node: a, interface: eth1, mac: '02:00:00:00:00:01'}, {node: b, interface: eth1, mac: '02:00:00:00:00:01'}]"],
         ["6:105: MAC address 02:00:00:00:00:01 is given twice, first on line 6. Give each interface its own"],
     ),
-    (["{endpoints: [a:eth1, b:eth1], mtu: 20}"], ['6:42: mtu of a link must be a whole number from 68 to 65535, not "20"']),
-    (["{endpoints: [a:eth1, b:eth1], mtu: [1]}"], ["6:42: mtu of a link must be a whole number from 68 to 65535, not a list"]),
+    (["{endpoints: [a:eth1, b:eth1], mtu: 20}"], ['6:42: mtu of a link must be a whole number from 68 to 65535, not "20"' + digits(68)]),
+    (["{endpoints: [a:eth1, b:eth1], mtu: [1]}"], ["6:42: mtu of a link must be a whole number from 68 to 65535, not a list" + digits(68)]),
     (["{endpoints: [a:eth1, b:eth1], mut: 1}"], ['6:37: unknown key "mut" in a link. Did you mean "mtu"?']),
     (
         ["{type: vxlan, endpoint: {}}"],
@@ -438,7 +442,7 @@ LINK_ERRORS = [
         ["endpoints: [a:eth1, dummy:x1]"],
         [('6:27: "dummy:x1": links of type dummy have no brief form. Write it as {type: dummy, endpoint: {node: r1, interface: eth1}}')],
     ),
-    (["text"], ['6:7: a link must be a mapping, not "text"']),
+    (["text"], ['6:7: a link must be a mapping, not "text"' + MAPPING]),
     (["~"], ["6:7: a link is empty. Give it two endpoints"]),
     (
         ["endpoints: [br:p1, bs:p1]"],
