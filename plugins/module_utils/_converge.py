@@ -256,7 +256,7 @@ def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
         stages = converger.plan()
         if run.check:
             converger.outcome.layers = stages.changes()
-            converger.outcome.errors += _containers.foreseen(stages.containers)
+            converger.outcome.errors += [*_containers.foreseen(stages.containers), *stages.ports[1].foreseen]
         else:
             converger.apply(stages)
         return converger.outcome.finish(run)

@@ -134,9 +134,9 @@ def apply(server: Server, lab: str, todo: Plan) -> list[LabError]:
     errors: list[LabError] = []
     if todo.want is None:
         errors += _sysctls.apply(todo.sysctls)
-    if todo.firewall.commands:
+    if todo.firewall.commands and not errors:
         errors += _try(lambda: server.nft.apply(todo.firewall.commands))
-    if todo.want is not None:
+    if todo.want is not None and not errors:
         errors += _sysctls.apply(todo.sysctls)
     errors = [_of_the_link(error) for error in errors]
     if todo.changes and not errors:
@@ -175,6 +175,7 @@ def apply_names(lab: str, todo: Plan) -> list[LabError]:
         _server.make_state_dir()
         path.parent.mkdir(mode=0o755, exist_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "wb") as file:
+            os.fchmod(file.fileno(), 0o644)  # whatever the umask: processes of nodes that are not root look names up too
             file.write(todo.hosts.encode())
             file.truncate()
     except OSError as error:

@@ -255,3 +255,22 @@ def test_the_settings_are_where_the_kernel_has_them() -> None:
         if os.path.exists(f"/proc/sys/{name}"):
             assert _sysctls.read_value(name) in ("0", "1")
     assert _sysctls.read_value("net/ipv4/conf/no-such-device/route_localnet") is None
+
+
+def test_nothing_is_forwarded_without_the_rules_that_go_with_it(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_commands: object) -> None:
+        raise LabError("nft says no")
+
+    todo = _management.plan("demo", OPEN, box.read(OPEN))
+    monkeypatch.setattr(box.nft, "apply", refuse)
+    assert [error.message for error in _management.apply(Server(nft=box.nft), "demo", todo)] == ["nft says no"]
+    assert box.get(FORWARD, FORWARD6) == ["0", "0"]
+
+
+def test_everybody_in_a_node_can_read_the_names_whatever_the_umask(box: Box) -> None:
+    before = os.umask(0o077)
+    try:
+        box.converge(PLAIN)
+    finally:
+        os.umask(before)
+    assert box.hosts.stat().st_mode & 0o777 == 0o644
