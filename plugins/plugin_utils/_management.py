@@ -6,8 +6,8 @@
 """The management network: its subnets, and the addresses of nodes and of the gateways that servers have in it.
 
 Fixed addresses come first; then what the lock file remembers; then every preferred address (a digest of lab and node) that is free;
-what is left over is probed for. So adding a node renumbers nobody. Topology, names of servers and lock file are all that is needed,
-so that the inventory has the same addresses as the plan.
+what is left over is probed for. So adding a node renumbers nobody, and adding a server moves no other's gateway.
+Topology, names of servers and lock file are all that is needed, so that the inventory has the same addresses as the plan.
 """
 
 from __future__ import annotations
@@ -43,14 +43,15 @@ _SPAN = 2**16
 
 @dataclass(frozen=True)
 class Memory:
-    """What the lock file remembers. subnets: by family (4 or 6). addresses: node -> its addresses, of both families."""
+    """What the lock file remembers. subnets: by family (4 or 6). addresses, gateways: node or server -> its own, of both families."""
 
     subnets: t.Mapping[int, str] = field(default_factory=dict)
     addresses: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    gateways: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
 
 
 def memory_of(lock: Lock) -> Memory:
-    return Memory({4: lock.management.get("ipv4", ""), 6: lock.management.get("ipv6", "")}, lock.addresses)
+    return Memory({4: lock.management.get("ipv4", ""), 6: lock.management.get("ipv6", "")}, lock.addresses, lock.gateways)
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ class _Maker:
         holder: dict[int, str] = {}
         for name in sorted(fixed):
             self._take_fixed(name, fixed[name], subnet, holder)
-        remembered = {name: self._remembered(name, version, subnet) for name in self.nodes if name not in fixed}
+        known = self.memory.addresses
+        remembered = {name: _remembered(known.get(name, ()), subnet) for name in self.nodes if name not in fixed}
         gateways = self._gateways(version, subnet, {*holder, *filter(None, remembered.values())}, holder)
         low, high = self._range(version, subnet)
         pool = Pool({*holder, *(int(ipaddress.ip_address(one)) for one in gateways.values())})
@@ -217,39 +219,47 @@ class _Maker:
         else:
             holder[number] = name
 
-    def _remembered(self, name: str, version: int, subnet: IPNetwork) -> int:
-        """0 where there is none that can be used: no host has that address."""
-        for text in self.memory.addresses.get(name, ()):
-            address = _address(text)
-            if address is not None and address.version == version and address in subnet:
-                return int(address)
-        return 0
-
     def _gateways(self, version: int, subnet: IPNetwork, taken: set[int], holder: t.Mapping[int, str]) -> dict[str, str]:
-        """The first server has the gateway of the file, else the first address; the others have the last ones that no node has."""
+        """What the lock file remembers stays; then the first server has the first address, the others the last ones that no node has.
+
+        The gateway of the file belongs to the server that has it, else to the first without one, else to the first.
+        """
         low, high = _hosts(subnet)
+        kept: dict[int, str] = {}
+        for server in self.servers:
+            number = _remembered(self.memory.gateways.get(server, ()), subnet)
+            if number not in holder and low <= number <= high:
+                kept.setdefault(number, server)
+        asked = self._asked_gateway(version, subnet, holder)
+        if asked is not None and asked not in kept and self.servers:
+            heir = next((server for server in self.servers if server not in kept.values()), self.servers[0])
+            kept = {**{number: server for number, server in kept.items() if server != heir}, asked: heir}
         if subnet.num_addresses > _SPAN:
-            high = low + max(_SPAN, 4 * len(self.nodes)) - 2
+            high = min(high, low + max(_SPAN, 4 * len(self.nodes)) - 2)
+        taken = {*taken, *kept}
+        gateways = {server: number for number, server in kept.items()}
+        for server in self.servers:
+            if server not in gateways:
+                room = range(high, low - 1, -1) if gateways else range(low, high + 1)
+                gateways[server] = next((one for one in room if one not in taken), low - 1)
+                taken.add(gateways[server])
+        if low - 1 in gateways.values():
+            self._problem(f"{subnet} has no room for the gateways of {len(self.servers)} servers", f"Name a larger ipv{version}-subnet")
+            return dict.fromkeys(self.servers, _text(low, version))
+        return {server: _text(gateways[server], version) for server in self.servers}
+
+    def _asked_gateway(self, version: int, subnet: IPNetwork, holder: t.Mapping[int, str]) -> int | None:
+        """The gateway that the file names."""
         text = self.asked.ipv4_gateway if version == 4 else self.asked.ipv6_gateway
         asked = _address(text) if text else None
-        if text and (asked is None or asked not in subnet or int(asked) in holder):
+        if asked is not None and asked in subnet and int(asked) not in holder:
+            return int(asked)
+        if text:
             whose = f", the address of node {holder[int(asked)]}" if asked is not None and int(asked) in holder else ""
             self._problem(
                 f"ipv{version}-gw of the management network is {text}{whose}", f"Name a free address of {subnet}, or leave it out"
             )
-        first = int(asked) if asked else next((one for one in range(low, high + 1) if one not in holder), low)
-        gateways, number = {}, high
-        for place, server in enumerate(self.servers):
-            if place == 0:
-                gateways[server] = _text(first, version)
-                continue
-            while number > low and (number in taken or number == first):
-                number -= 1
-            gateways[server] = _text(number, version)
-            number -= 1
-        if number < low:
-            self._problem(f"{subnet} has no room for the gateways of {len(self.servers)} servers", f"Name a larger ipv{version}-subnet")
-        return gateways
+        return None
 
     def _range(self, version: int, subnet: IPNetwork) -> tuple[int, int]:
         """What nodes without an address of their own are given of: the file's range, else the subnet, of a large one its beginning."""
@@ -280,6 +290,15 @@ def _hosts(subnet: IPNetwork) -> tuple[int, int]:
     if subnet.version == 4 and subnet.prefixlen < 31:
         return low + 1, high - 1
     return (low + 1, high) if subnet.version == 6 and subnet.prefixlen < 127 else (low, high)
+
+
+def _remembered(texts: t.Iterable[str], subnet: IPNetwork) -> int:
+    """Which of these addresses is of the subnet; 0 where there is none that can be used: no host has that address."""
+    for text in texts:
+        address = _address(text)
+        if address is not None and address.version == subnet.version and address in subnet:
+            return int(address)
+    return 0
 
 
 def _text(number: int, version: int) -> str:

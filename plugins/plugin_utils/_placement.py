@@ -26,7 +26,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you
 LOCK_FORMAT = 1
 _LOCK_HEADER = """\
 # Written by archetype.lab at the last deployment; commit it, and every node stays on its server. Do not edit: pin nodes in the lab file.
-# placement, management and addresses are read at the next deployment; tags and vnis are for readers.
+# placement, management, gateways and addresses are read at the next deployment; tags and vnis are for readers.
 """
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
@@ -189,7 +189,10 @@ class _Default:
 
 @dataclass(frozen=True)
 class Lock:
-    """What the lock file of a lab says; empty where there is none. management: C(ipv4), C(ipv6) -> subnet. addresses: node -> its own."""
+    """What the lock file of a lab says; empty where there is none. management: C(ipv4), C(ipv6) -> subnet.
+
+    addresses, gateways: node or server -> its own.
+    """
 
     lab: str = ""
     placement: t.Mapping[str, str] = field(default_factory=dict)
@@ -197,6 +200,7 @@ class Lock:
     vnis: t.Mapping[str, int] = field(default_factory=dict)
     management: t.Mapping[str, str] = field(default_factory=dict)
     addresses: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
+    gateways: t.Mapping[str, t.Sequence[str]] = field(default_factory=dict)
 
 
 def read_lock(path: str) -> Lock:
@@ -217,7 +221,7 @@ def read_lock(path: str) -> Lock:
     wrong = _lock_fault(content)
     if wrong:
         raise LabFileError([Problem(path, 0, 0, f"this lock file is broken: {wrong}", remedy)])
-    rest = {key: content.get(key) or {} for key in ("tags", "vnis", "management", "addresses")}
+    rest = {key: content.get(key) or {} for key in ("tags", "vnis", "management", "addresses", "gateways")}
     return Lock(content["lab"], content["placement"], **rest)
 
 
@@ -229,7 +233,7 @@ def _lock_fault(content: t.Any) -> str:
         return f"format is {content.get('format')!r}, not {LOCK_FORMAT}"
     if not isinstance(content.get("lab"), str):
         return "lab is not a name"
-    for key in ("placement", "tags", "vnis", "management", "addresses"):
+    for key in ("placement", "tags", "vnis", "management", "addresses", "gateways"):
         if not isinstance(content.get(key) or {}, dict):
             return f"{key} is not a mapping"
     placement = content.get("placement")
@@ -240,8 +244,8 @@ def _lock_fault(content: t.Any) -> str:
         return f"placement of {bad[0]} is not the name of a server"
     if not all(isinstance(subnet, str) for subnet in (content.get("management") or {}).values()):
         return "management has something else than subnets"
-    bad = [str(node) for node, known in (content.get("addresses") or {}).items() if not _are_texts(known)]
-    return f"addresses of {bad[0]} are not a list of addresses" if bad else ""
+    lists = [(key, str(name), known) for key in ("addresses", "gateways") for name, known in (content.get(key) or {}).items()]
+    return next((f"{key} of {name} are not a list of addresses" for key, name, known in lists if not _are_texts(known)), "")
 
 
 def _are_texts(values: t.Any) -> bool:
@@ -262,11 +266,15 @@ def render_lock(plan: t.Mapping[str, t.Any]) -> str:
 
 def _network_blocks(network: t.Mapping[str, t.Any]) -> list[str]:
     subnets = ((name, network[f"{name}_subnet"]) for name in ("ipv4", "ipv6"))
-    known = sorted(network["nodes"].items())
+    lists = (("gateways", network["gateways"]), ("addresses", network["nodes"]))
     return [
         *_block("management", ((name, _text(subnet)) for name, subnet in subnets if subnet)),
-        *_block("addresses", ((node, _list(one[name] for name in ("ipv4", "ipv6") if one[name])) for node, one in known)),
+        *(line for key, known in lists for line in _block(key, ((name, _addresses(known[name])) for name in sorted(known)))),
     ]
+
+
+def _addresses(own: t.Mapping[str, str]) -> str:
+    return _list(own[name] for name in ("ipv4", "ipv6") if own[name])
 
 
 def holds_lock(path: str, text: str) -> bool:

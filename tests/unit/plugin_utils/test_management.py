@@ -148,6 +148,75 @@ def test_a_new_servers_gateway_takes_no_nodes_address():
     assert network.ipv4.gateways["srv3"] == "198.51.100.252"
 
 
+V4 = "198.51.100"
+
+
+def remembering(network, **gateways):
+    """What the lock file says after a network, with other gateways where they are given."""
+    families = network.families
+    known = {server: tuple(one.gateways[server] for one in families) for server in families[0].gateways}
+    subnets = {one.subnet.version: str(one.subnet) for one in families}
+    return Memory(subnets, {name: tuple(network.addresses(name).values()) for name in network.interfaces}, {**known, **gateways})
+
+
+@pytest.mark.parametrize("new", ["srv0", "srv2", "srv4"])
+def test_a_new_server_moves_no_gateway_and_no_node(new):
+    nodes = named(100)
+    before = network_of(*nodes, servers=("srv1", "srv3"))
+    after = network_of(*nodes, servers=("srv1", "srv3", new), memory=remembering(before))
+    for old, now in zip(before.families, after.families, strict=True):
+        assert now.nodes == old.nodes
+        assert {server: now.gateways[server] for server in old.gateways} == old.gateways
+        everything = [*now.nodes.values(), *now.gateways.values()]
+        assert len(set(everything)) == len(everything)
+    assert network_of(*nodes, servers=(new, "srv3", "srv1"), memory=remembering(after)) == after
+
+
+def test_removing_the_server_with_the_first_gateway_moves_no_other():
+    before = network_of(node("a"), ipv4_subnet=f"{V4}.0/24")
+    after = network_of(node("a"), servers=("srv2", "srv3"), memory=remembering(before), ipv4_subnet=f"{V4}.0/24")
+    assert after.ipv4.gateways == {"srv2": f"{V4}.254", "srv3": f"{V4}.253"}
+    again = network_of(node("a"), memory=remembering(after), ipv4_subnet=f"{V4}.0/24")
+    assert again.ipv4.gateways == {"srv1": f"{V4}.252", "srv2": f"{V4}.254", "srv3": f"{V4}.253"}
+
+
+def test_gateways_of_another_subnet_are_forgotten_and_those_of_a_larger_one_kept():
+    before = network_of(node("a"), servers=("srv3",), ipv4_subnet=f"{V4}.0/25")
+    moved = network_of(node("a"), memory=remembering(before), ipv4_subnet="198.51.101.0/24")
+    assert moved.ipv4.gateways == {"srv1": "198.51.101.1", "srv2": "198.51.101.254", "srv3": "198.51.101.253"}
+    grown = network_of(node("a"), memory=remembering(before), ipv4_subnet=f"{V4}.0/24")
+    assert grown.ipv4.gateways == {"srv1": f"{V4}.254", "srv2": f"{V4}.253", "srv3": f"{V4}.1"}
+    edge = Memory({}, {}, {"srv1": (f"{V4}.127",), "srv2": ("nonsense",)})
+    assert network_of(node("a"), memory=edge, ipv4_subnet=f"{V4}.0/25").ipv4.gateways["srv1"] == f"{V4}.1"
+
+
+def test_a_fixed_address_takes_the_gateway_of_one_server_and_of_no_other():
+    memory = remembering(network_of(node("a"), ipv4_subnet=f"{V4}.0/24"))
+    after = network_of(node("a"), node("b", mgmt_ipv4=f"{V4}.254"), memory=memory, ipv4_subnet=f"{V4}.0/24")
+    assert after.ipv4.nodes["b"] == f"{V4}.254"
+    assert after.ipv4.gateways == {"srv1": f"{V4}.1", "srv2": f"{V4}.252", "srv3": f"{V4}.253"}
+
+
+def test_two_servers_that_remember_one_gateway_do_not_share_it():
+    memory = Memory({}, {}, {"srv2": (f"{V4}.9",), "srv3": (f"{V4}.9",)})
+    found = network_of(node("a"), memory=memory, ipv4_subnet=f"{V4}.0/24").ipv4.gateways
+    assert found == {"srv1": f"{V4}.254", "srv2": f"{V4}.9", "srv3": f"{V4}.253"}
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        ({"srv2": ".77"}, {"srv1": ".254", "srv2": ".77", "srv3": ".253"}),  # who has it keeps it
+        ({"srv1": ".1", "srv3": ".253"}, {"srv1": ".1", "srv2": ".77", "srv3": ".253"}),  # else the first that has none
+        ({"srv1": ".1", "srv2": ".254", "srv3": ".253"}, {"srv1": ".77", "srv2": ".254", "srv3": ".253"}),  # else the first
+    ],
+)  # fmt: skip
+def test_the_gateway_of_the_file_moves_no_other(known, expected):
+    memory = Memory({}, {}, {server: (V4 + end,) for server, end in known.items()})
+    found = network_of(node("a"), memory=memory, ipv4_subnet=f"{V4}.0/24", ipv4_gateway=f"{V4}.77").ipv4.gateways
+    assert found == {server: V4 + end for server, end in expected.items()}
+
+
 def test_a_range_holds_all_that_are_not_fixed():
     network = network_of(*named(6), node("z", mgmt_ipv4="198.51.100.9"), ipv4_subnet="198.51.100.0/24", ipv4_range="198.51.100.128/29")
     inside = ipaddress.ip_network("198.51.100.128/29")
@@ -172,6 +241,8 @@ def test_a_range_holds_all_that_are_not_fixed():
         ([node("a")], {"ipv4_subnet": "198.51.100.0/24", "ipv4_range": "198.51.101.0/25"}, "ipv4-range of the management network is"),
         ([node("a")], {"ipv4_subnet": "3fff::/64"}, "ipv4-subnet of the management network is 3fff::/64"),
         ([node("a")], {"ipv4_subnet": "198.51.100"}, "ipv4-subnet of the management network is 198.51.100"),
+        ([node("a")], {"ipv4_subnet": "198.51.100.0/24", "ipv4_gateway": "3fff::1"}, "ipv4-gw of the management network is 3fff::1"),
+        ([node("a")], {"ipv4_subnet": "198.51.100.0/30"}, "198.51.100.0/30 has no room for the gateways of 3 servers"),
         (named(9), {"ipv4_subnet": "198.51.100.0/29"}, "no IPv4 address left for 6 nodes: 198.51.100.0/29 has 6 for them"),
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import join
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import management_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._inventory import management_addresses
 from ansible_collections.archetype.lab.plugins.plugin_utils._lean import PORT, whole
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import make_network
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Far, Management, PublishedPort
@@ -261,10 +262,37 @@ def test_the_lock_file_remembers_addresses(tmp_path):
     found = read_lock(str(lock))
     assert found.management == {"ipv4": SUBNET, "ipv6": "3fff:1::/64"}
     assert found.addresses == {name: list(own.values()) for name, own in plan["management"]["nodes"].items()}
-    for broken in ("management: [1]", "management: {ipv4: 7}", "addresses: {a: x}", "addresses: {a: [7]}"):
+    assert found.gateways == {server: list(own.values()) for server, own in plan["management"]["gateways"].items()}
+    wrong = (
+        "management: [1]",
+        "management: {ipv4: 7}",
+        "addresses: {a: x}",
+        "addresses: {a: [7]}",
+        "gateways: [1]",
+        "gateways: {srv1: [7]}",
+    )
+    for broken in wrong:
         lock.write_text(f"format: 1\nlab: x\nplacement: {{}}\n{broken}\n")
         with pytest.raises(LabFileError, match="this lock file is broken"):
             read_lock(str(lock))
+
+
+def test_a_new_server_changes_the_gateway_of_no_node_in_plan_and_inventory(tmp_path):
+    lock = tmp_path / "x.lock.yml"
+    made, facts = lab_of(ipv6_subnet="", ipv4_subnet=""), servers(4)
+    pins = {"a": "srv2", "b": "srv2", "c": "srv4", "d": "srv4"}
+    before = make_plan(lab_file(made, pins=pins), {server: facts[server] for server in ("srv2", "srv4")}, {})
+    lock.write_text(render_lock(before))
+    after = make_plan(lab_file(made, pins={**pins, "d": "srv1"}, lock_file=str(lock)), facts, {})
+    old, now = before["management"]["gateways"], after["management"]["gateways"]
+    assert sorted(now) == ["srv1", "srv2", "srv4"]
+    assert {server: now[server] for server in old} == old
+    assert after["management"]["nodes"] == before["management"]["nodes"]
+    underlay = {server: one.address for server, one in facts.items()}
+    assert management_addresses(made, after["placement"], underlay, read_lock(str(lock))) == after["management"]["nodes"]
+    lock.write_text(render_lock(after))
+    again = make_plan(lab_file(made, pins={**pins, "d": "srv1"}, lock_file=str(lock)), facts, {})
+    assert again == after
 
 
 def test_the_order_of_the_file_does_not_matter():
