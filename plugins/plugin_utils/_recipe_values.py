@@ -138,7 +138,10 @@ def _slot_and_port(kind: Kind, vendor: str, index: int) -> tuple[str, str]:
 
 
 def numbers_of(nodes: t.Mapping[str, Node], lab: str) -> dict[str, int]:
-    """Node -> its C({number}). By its name, so that another node does not change it; where two want the same, the later takes the next."""
+    """Node -> its C({number}), by a digest of its name; where two of a kind want the same, the later by name takes the next free one.
+
+    So a new node renumbers, and remakes, a later one of its kind where it takes the number that this had: rare, as there are many numbers.
+    """
     low, high = NUMBERS
     taken: dict[str, set[int]] = {}
     found: dict[str, int] = {}
