@@ -133,7 +133,9 @@ def _devices(declared: Json, processes: dict[str, int]) -> None:
         route = stack.enter_context(IPRoute())
         batch = IPBatch()
         for one in declared["ports"]:
-            peer = {"ifname": one["interface"], "address": one["mac"], "mtu": one["mtu"], "net_ns_fd": handles[one["sandbox"]]}
+            # The server's own end of the management network is in no sandbox, but stays where it is.
+            where = {"net_ns_fd": handles[one["sandbox"]]} if one.get("sandbox") else {}
+            peer = {"ifname": one["interface"], "address": one["mac"], "mtu": one["mtu"], **where}
             batch.link("add", ifname=one["name"], kind="veth", peer=peer, mtu=one["mtu"], group=one["group"], state="up")
         for one in declared["tunnels"]:
             vxlan = {"vxlan_id": one["vni"], "vxlan_local": one["local"], "vxlan_group": one["remotes"][0], "vxlan_port": 4789}
