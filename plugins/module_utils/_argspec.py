@@ -100,7 +100,7 @@ def container_options() -> Spec:
 def port_options() -> Spec:
     return {
         "name": {"type": "str", "required": True},
-        "device": {"type": "str", "choices": ["none", "veth", "host", "macvlan", "dummy"], "default": "none"},
+        "device": {"type": "str", "choices": ["none", "veth", "host", "macvlan", "dummy", "tap"], "default": "none"},
         "link": {"type": "str", "default": ""},
         "node": {"type": "str", "default": ""},
         "interface": {"type": "str", "default": ""},
@@ -123,6 +123,7 @@ def port_options() -> Spec:
                 "rate": {"type": "int", "default": 0},
             },
         },
+        "queues": {"type": "int", "default": 1},
     }
 
 
@@ -176,6 +177,107 @@ def management_options() -> Spec:
             }
         ),
         "hosts": _list_of({"address": {"type": "str", "required": True}, "names": {"type": "list", "elements": "str", "required": True}}),
+        "leases": _list_of(
+            {
+                "mac": {"type": "str", "required": True},
+                "ipv4": {"type": "str", "required": True},
+                "hostname": {"type": "str", "required": True},
+                "gateway": {"type": "str", "default": ""},
+                "boot_file": {"type": "str", "default": ""},
+                "files": _list_of(_file_options()),
+            }
+        ),
+    }
+
+
+def _file_options() -> Spec:
+    return {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True, "no_log": True}}
+
+
+def vm_options() -> Spec:
+    return {
+        "name": {"type": "str", "required": True},
+        "node": {"type": "str", "required": True},
+        "image": {"type": "path", "required": True},
+        "kind": {"type": "str", "default": "generic_vm"},
+        "sha256": {"type": "str", "default": ""},
+        "memory": {"type": "int", "default": 0},
+        "cpus": {"type": "int", "default": 1},
+        "hardware": {
+            "type": "dict",
+            "options": {
+                "machine": {"type": "str", "default": "pc-q35-6.2"},
+                "cpu_model": {"type": "str", "default": ""},
+                "cpu_flags_off": {"type": "list", "elements": "str", "default": []},
+                "sockets": {"type": "int", "default": 0},
+                "nested": {"type": "bool", "default": False},
+                "efi": {"type": "str", "choices": ["", "stateless", "vars"], "default": ""},
+                "smbios": {"type": "dict", "default": {}},
+                "disk_bus": {"type": "str", "choices": ["ide", "sata", "scsi", "virtio"], "default": "virtio"},
+                "nic_model": {"type": "str", "default": "virtio"},
+                "nic_queues": {"type": "int", "default": 1},
+                "serial_type": {"type": "str", "choices": ["pty", "tcp"], "default": "pty"},
+                "serial_count": {"type": "int", "default": 1},
+                "graphics": {"type": "str", "choices": ["none", "vnc"], "default": "none"},
+            },
+        },
+        "data_disks": {"type": "list", "elements": "int", "default": []},
+        "nics": _list_of(
+            {
+                "mac": {"type": "str", "required": True},
+                "tap": {"type": "str", "default": ""},
+                "role": {"type": "str", "choices": ["management", "reserved", "data"], "default": "data"},
+                "interface": {"type": "str", "default": ""},
+            }
+        ),
+        "serial_ports": {"type": "list", "elements": "int", "default": []},
+        "medium": {
+            "type": "dict",
+            "options": {
+                "type": {"type": "str", "choices": ["iso", "cloud-init", "usb"], "required": True},
+                "label": {"type": "str", "default": ""},
+                "bus": {"type": "str", "choices": ["ide", "sata", "scsi", "usb", "virtio"], "required": True},
+                "files": _list_of(_file_options()),
+                "archive": {"type": "str", "default": ""},
+            },
+        },
+        "link_apply_mode": {"type": "str", "choices": ["live", "restart", "recreate"], "default": "recreate"},
+        "wave": {"type": "int", "default": 0},
+        "hold": {"type": "str", "choices": ["", "healthy", "exit"], "default": ""},
+        "waits_for": {"type": "list", "elements": "str"},
+        "startup_delay": {"type": "int", "default": 0},
+    }
+
+
+def access_options() -> Spec:
+    return {
+        "node": {"type": "str", "required": True},
+        "type": {"type": "str", "choices": ["container", "vm"], "required": True},
+        "name": {"type": "str", "required": True},
+        "readiness": {
+            "type": "dict",
+            "options": {
+                "probe": {"type": "str", "choices": ["none", "log", "console", "tcp", "ssh"], "default": "none"},
+                "pattern": {"type": "str", "default": ""},
+                "address": {"type": "str", "default": ""},
+                "port": {"type": "int", "default": 0},
+                "timeout": {"type": "int", "default": 120},
+                "boot_markers": {"type": "list", "elements": "str", "default": []},
+                "failure_markers": {"type": "list", "elements": "str", "default": []},
+            },
+        },
+        "save": {
+            "type": "dict",
+            "options": {
+                "method": {"type": "str", "choices": ["none", "exec", "console", "ssh", "file"], "default": "none"},
+                "command": {"type": "str", "default": ""},
+                "prompt": {"type": "str", "default": ""},
+                "pager_off": {"type": "str", "default": ""},
+            },
+        },
+        "post_boot": {"type": "list", "elements": "str", "default": []},
+        "username": {"type": "str", "default": ""},
+        "password": {"type": "str", "default": "", "no_log": True},
     }
 
 

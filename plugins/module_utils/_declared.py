@@ -15,6 +15,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, fields, replace
 
+from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Lease, Vm
+
 FORMAT = 1
 """Version of the declared state; raised when an older reader would misread it."""
 
@@ -237,6 +239,8 @@ class Port:
     device: C(veth) is a pair of devices, one on the bridge, the other the interface; C(none) a device that is there already, on the bridge;
     C(host) a pair whose server's end stays off the bridge, in the server's own namespace; C(macvlan) a device on the server's device
     parent, with a mode; C(dummy) a device without a far end. The last two are in the sandbox only: there, name is a name in the marks.
+    C(tap) is a persistent tap device on the bridge, which a virtual machine opens: it stays when the machine goes.
+    queues: of a tap; more than one is a device with several queues.
     name: the server-side device. sandbox: the container whose network namespace takes the interface; empty with C(veth) is the server's.
     group: the link group of the lab's devices (0: none), for deletion at a stroke. enabled: whether the device is up;
     a port that is not enabled shows NO-CARRIER at the node. addresses: in CIDR form, on the interface; others there are left alone.
@@ -260,6 +264,7 @@ class Port:
     addresses: tuple[str, ...] = ()
     routes: tuple[PortRoute, ...] = ()
     impairment: Impairment | None = None
+    queues: int = 1
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Port:
@@ -377,6 +382,7 @@ class Management:
     """This server's part of the management network. device: its own interface in it; subnets: in CIDR form.
 
     masquerade: nodes reach what this server reaches, under its address. hosts: the whole lab's names.
+    leases: of virtual machines on this server, which ask for their address by DHCP.
     """
 
     device: str
@@ -384,6 +390,7 @@ class Management:
     masquerade: bool = False
     ports: tuple[PublishedPort, ...] = ()
     hosts: tuple[Host, ...] = ()
+    leases: tuple[Lease, ...] = ()
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Management:
@@ -393,12 +400,13 @@ class Management:
             subnets=tuple(values.get("subnets") or ()),
             ports=tuple(_pick(PublishedPort, one) for one in values.get("ports") or ()),
             hosts=tuple(_pick(Host, one, names=tuple(one.get("names") or ())) for one in values.get("hosts") or ()),
+            leases=tuple(Lease.from_params(one) for one in values.get("leases") or ()),
         )
 
 
 @dataclass(frozen=True)
 class Declared:
-    """The slice of a plan for one server."""
+    """The slice of a plan for one server. access: how its nodes are talked to, where there is anything to say."""
 
     lab: str
     server: str
@@ -409,6 +417,8 @@ class Declared:
     links: tuple[Link, ...] = ()
     device_group: int = 0
     management: Management | None = None
+    vms: tuple[Vm, ...] = ()
+    access: tuple[Access, ...] = ()
 
     def without_links(self, keys: t.Collection[str]) -> Declared:
         """The same with these links taken back: no tunnel, and ports that are down and off the bridge.
@@ -439,4 +449,6 @@ class Declared:
             tunnels=tuple(Tunnel.from_params(one) for one in values.get("tunnels") or ()),
             links=tuple(Link.from_params(one) for one in values.get("links") or ()),
             management=Management.from_params(values["management"]) if values.get("management") else None,
+            vms=tuple(Vm.from_params(one) for one in values.get("vms") or ()),
+            access=tuple(Access.from_params(one) for one in values.get("access") or ()),
         )

@@ -18,12 +18,16 @@ if t.TYPE_CHECKING:
     from types import TracebackType
 
     from ansible_collections.archetype.lab.plugins.module_utils._docker._port import Docker
+    from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Libvirt
     from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Netlink
     from ansible_collections.archetype.lab.plugins.module_utils._nft._port import Nft
     from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsDb
 
 STATE_DIR = "/var/lib/archetype-lab"
 RUN_DIR = "/run/archetype-lab"
+VM_DIR = "/var/lib/libvirt/archetype-lab"
+"""Disks and media of virtual machines: a folder for each lab, one in it for each domain. QEMU runs as a user of its own, who may not enter
+STATE_DIR; libvirt's folder is where security modules expect disks to be."""
 OVSDB_SOCKET = "unix:/var/run/openvswitch/db.sock"
 OVS_RUN_DIR = "/var/run/openvswitch"
 
@@ -54,12 +58,19 @@ class Server:
     """Backends may be handed in, which is how unit tests use fakes."""
 
     def __init__(
-        self, *, ovs: OvsDb | None = None, net: Netlink | None = None, docker: Docker | None = None, nft: Nft | None = None
+        self,
+        *,
+        ovs: OvsDb | None = None,
+        net: Netlink | None = None,
+        docker: Docker | None = None,
+        nft: Nft | None = None,
+        virt: Libvirt | None = None,
     ) -> None:
         self._ovs = ovs
         self._net = net
         self._docker = docker
         self._nft = nft
+        self._virt = virt
 
     @property
     def ovs(self) -> OvsDb:
@@ -93,10 +104,18 @@ class Server:
             self._nft = connect()
         return self._nft
 
+    @property
+    def virt(self) -> Libvirt:
+        if self._virt is None:
+            from ansible_collections.archetype.lab.plugins.module_utils._libvirt._adapter import connect
+
+            self._virt = connect()
+        return self._virt
+
     def __enter__(self) -> Server:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        for backend in (self._ovs, self._net, self._docker, self._nft):
+        for backend in (self._ovs, self._net, self._docker, self._nft, self._virt):
             if backend is not None:
                 backend.close()

@@ -56,6 +56,15 @@ class Qdisc:
 
 
 @dataclass(frozen=True)
+class Tap:
+    """What is told of a tap device. owner: user id that may open it, None is anybody with the right. persistent: it stays when nobody has it."""
+
+    owner: int | None = None
+    queues: bool = False
+    persistent: bool = False
+
+
+@dataclass(frozen=True)
 class Device:
     """A network device in one network namespace. peer_index: the ifindex of a veth's other end, in its own namespace.
 
@@ -84,6 +93,7 @@ class Device:
     addresses: tuple[Address, ...] = ()
     routes: tuple[DeviceRoute, ...] = ()
     qdisc: Qdisc | None = None
+    tap: Tap | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,19 @@ class NewInside:
     mac: str = ""
     mtu: int | None = None
     up: bool = True
+
+
+@dataclass(frozen=True)
+class NewTap:
+    """Make a persistent tap device, for a virtual machine. It has its mark before it is made to stay. queues: whether it has several."""
+
+    name: str
+    owner: int
+    mtu: int = 1500
+    alias: str = ""
+    group: int = 0
+    up: bool = True
+    queues: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,7 +238,7 @@ class DropGroup:
 Setting = t.Union[SetDevice, PutAddress, DropAddress, PutRoute, DropRoute, PutQdisc, DropQdisc]
 """What changes a device that is there."""
 
-NetOp = t.Union[NewVeth, NewVxlan, NewInside, Setting, DropDevice, DropGroup]
+NetOp = t.Union[NewVeth, NewVxlan, NewInside, NewTap, Setting, DropDevice, DropGroup]
 
 OWN_NETNS = "/proc/self/ns/net"
 """The server's own network namespace, as a path like those of sandboxes."""
