@@ -279,7 +279,8 @@ docker volume ls --format '{{.Name}} {{.Labels}}' | grep -F -- "$lab" | sed 's/^
 docker network ls --format '{{.Name}} {{.Labels}}' | grep -F -- "$lab" | sed 's/^/network /'
 ovsdb-client dump | grep -F -- "$lab" | sed 's/^/ovs /'
 ip -d link | grep -F -- "archetype-lab:$lab:" | sed 's/^/alias /'
-find /var/lib/archetype-lab /run/archetype-lab -path "*$lab*" 2>/dev/null | sed 's/^/file /'
+virsh -c qemu:///system list --all --name | grep -F -- "$lab" | sed 's/^/domain /'
+find /var/lib/archetype-lab /run/archetype-lab /var/lib/libvirt -path "*$lab*" 2>/dev/null | sed 's/^/file /'
 grep -rlF -- "\"$lab\"" /run/archetype-lab 2>/dev/null | sed 's/^/file that names it /'
 ip netns | grep -F -- "$lab" | sed 's/^/namespace /'
 true
