@@ -257,12 +257,12 @@ def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Js
     mark = parse_alias(device.alias) if device is not None else None
     host = mark is not None and mark.kind == HOST_ROLE
     node, interface = _endpoint(port, device)
-    sandbox = sandboxes.get(node, "")
+    sandbox = sandboxes.get(node, "") if device is None or device.tap is None else ""
     inside = have.inside.get(sandbox, {}).get(interface)
     joined = device is not None and inside is not None and device.peer_index == inside.index
     return {
         "name": name,
-        "device": ("host" if host else "veth") if device is not None and device.kind == "veth" else "none",
+        "device": _sort(device, host=host),
         "link": port.external_ids.get(LINK, "") if port else "",
         "node": node,
         "interface": interface,
@@ -273,6 +273,7 @@ def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Js
         "trunks": list(port.trunks) if port else [],
         "vlan_mode": (port.vlan_mode if port else None) or "",
         "group": device.group if device else 0,
+        "queues": 0 if device is not None and device.tap is not None and device.tap.queues else 1,
         "enabled": (host or port is not None) and device is not None and device.up,
         "parent": "",
         "mode": "",
@@ -281,6 +282,15 @@ def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Js
         "carrier": device is not None and device.carrier,
         "ofport": port.ofport if port else None,
     }
+
+
+def _sort(device: Device | None, *, host: bool) -> str:
+    """What a port is, by its device. Of a tap with several queues it is the machine that has their number."""
+    if device is None:
+        return "none"
+    if device.tap is not None and parse_alias(device.alias) is not None:
+        return "tap"
+    return ("host" if host else "veth") if device.kind == "veth" else "none"
 
 
 def _inner_port(lab: str, sandbox: str, device: Device, have: Have) -> Json:
@@ -300,6 +310,7 @@ def _inner_port(lab: str, sandbox: str, device: Device, have: Have) -> Json:
         "trunks": [],
         "vlan_mode": "",
         "group": device.group,
+        "queues": 1,
         "enabled": True,
         "parent": parent,
         "mode": device.mode,

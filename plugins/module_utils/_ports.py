@@ -27,22 +27,24 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._port impor
     DropRoute,
     NetOp,
     NewInside,
+    NewTap,
     NewVeth,
     PutAddress,
     PutQdisc,
     PutRoute,
     SetDevice,
+    SetTapOwner,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsOp, PutPort
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX
-from ansible_collections.archetype.lab.plugins.module_utils._ports_model import INSIDE, PAIRS, Have, Plan, Request, Sandbox, Work
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import INSIDE, OUTSIDE, PAIRS, Have, Plan, Request, Sandbox, Work
 from ansible_collections.archetype.lab.plugins.module_utils._ports_owned import interface_of
 from ansible_collections.archetype.lab.plugins.module_utils._ports_plan import make_plan
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
-_STAGES = (NewVeth, NewInside, SetDevice, DropRoute, DropAddress, PutAddress, PutRoute, DropQdisc, PutQdisc)
+_STAGES = (NewVeth, NewTap, NewInside, SetTapOwner, SetDevice, DropRoute, DropAddress, PutAddress, PutRoute, DropQdisc, PutQdisc)
 """What is done before what, for all ports together: so each sort is one batch, and a sandbox is entered once for all that is set in it."""
 
 
@@ -59,7 +61,7 @@ def read(server: Server, want: Request) -> Have:
 
 def _sandboxes(want: Request) -> list[str]:
     """Those to look into. A pair goes by its end on the server: what is unwanted is looked for inside only where there is none."""
-    ports = [port for port in want.ports if port.device != "none" and not (want.absent and port.device in PAIRS)]
+    ports = [port for port in want.ports if port.device not in OUTSIDE and not (want.absent and port.device in PAIRS)]
     return list(dict.fromkeys([*(port.sandbox for port in ports), *want.sandboxes]))
 
 

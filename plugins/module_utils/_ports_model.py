@@ -38,18 +38,28 @@ PAIRS = ("veth", "host")
 INSIDE = ("macvlan", "dummy")
 """Ports that are one device, in the sandbox."""
 
-BRIDGED = ("none", "veth")
+BRIDGED = ("none", "veth", "tap")
 """Ports whose device is on the bridge."""
+
+OUTSIDE = ("none", "tap")
+"""Ports of which nothing is in a sandbox."""
+
+MADE = (*PAIRS, "tap")
+"""Ports that have a device of the server which is made for them, and named like them."""
 
 NAME_LENGTH = 15
 """The longest name of a network device."""
+
+MOST_QUEUES = 256
+"""As many queues can a tap have."""
 
 
 @dataclass(frozen=True)
 class Request:
     """What is asked for. prune: the list is complete, and what else the lab has is removed; with absent that is everything.
 
-    sandboxes: further ones that may have devices of the lab.
+    sandboxes: further ones that may have devices of the lab. tap_owner: user id of those who open taps, which is QEMU's.
+    closing: taps whose machine will not run any more when this is carried out.
     """
 
     lab: str
@@ -58,6 +68,8 @@ class Request:
     bridge: str = "arch-ovs"
     absent: bool = False
     prune: bool = False
+    tap_owner: int = 0
+    closing: t.Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,7 @@ def check_request(want: Request) -> list[LabError]:
         if port.name in names:
             errors.append(LabError(f"port {port.name} is listed twice: at {names[port.name]} and {place} of ports", objects=(port.name,)))
         names.setdefault(port.name, place)
-        if port.device != "none" and not want.absent:
+        if port.device not in OUTSIDE and not want.absent:
             end = (port.sandbox, port.interface)
             if end in ends:
                 where = f"sandbox {port.sandbox}" if port.sandbox else "the server"
@@ -152,6 +164,8 @@ def _check_port(port: Port, *, absent: bool) -> list[LabError]:
 def _lacking(port: Port) -> list[str]:
     """What a port of its sort needs and does not have."""
     lacking: list[str] = []
+    if port.device == "tap":
+        return _wrong_tap(port)
     if port.device == "veth" and not port.sandbox and (not port.node or port.node.startswith(SERVER_END)):
         lacking += [] if port.interface else ["device=veth without sandbox needs interface: that of the server"]
     elif not (port.sandbox and port.interface):
@@ -159,6 +173,18 @@ def _lacking(port: Port) -> list[str]:
     if port.device == "macvlan" and not port.parent:
         lacking.append("device=macvlan needs parent")
     return lacking
+
+
+def _wrong_tap(port: Port) -> list[str]:
+    """What is inside a machine is its own: from the server nothing can be set there."""
+    wrong = ["device=tap has no sandbox"] if port.sandbox else []
+    if port.addresses or port.routes:
+        wrong.append("the interface of a virtual machine gets no addresses and routes from its server: set them in its configuration")
+    if port.impairment:
+        wrong.append("tc cannot limit or disturb what a virtual machine sends: set it at the other end of the link, or take it out")
+    if not 1 <= port.queues <= MOST_QUEUES:
+        wrong.append(f"{port.queues} is not a number of queues (1 to {MOST_QUEUES})")
+    return wrong
 
 
 def _wrong_addresses(port: Port) -> list[str]:

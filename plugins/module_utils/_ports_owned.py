@@ -19,6 +19,8 @@ from ansible_collections.archetype.lab.plugins.module_utils._ports_model import 
     END_ROLE,
     HOST_ROLE,
     INSIDE,
+    MADE,
+    OUTSIDE,
     PAIRS,
     PORT_ROLE,
     Have,
@@ -95,11 +97,11 @@ class Owned:
         device = self.have.devices.get(port.name)
         marked = device is not None and parse_alias(device.alias) is not None
         if port.device not in INSIDE:
-            errors = self.foreign(port.name, device_too=port.device in PAIRS or marked)
+            errors = self.foreign(port.name, device_too=port.device in MADE or marked)
             if errors:
                 return errors
         errors = self._no_parent(port) if port.device == "macvlan" else []
-        if port.device != "none":
+        if port.device not in OUTSIDE:
             errors += self._foreign_interface(port)
         if port.enabled:
             errors += self._taken_tags(port, set(owned))
@@ -163,6 +165,8 @@ def why_not(port: Port, alias: str, inside: Device, have: Have) -> str:
 
 def interface_of(port: Port, have: Have) -> tuple[Sandbox | None, Device | None]:
     """The sandbox of a port where it runs, and what has the interface's name there."""
+    if port.device in OUTSIDE:
+        return None, None
     sandbox = have.sandboxes.get(port.sandbox)
     return sandbox, sandbox.devices.get(port.interface) if sandbox else None
 

@@ -24,6 +24,8 @@ from ansible_collections.archetype.lab.plugins.module_utils._ports_inside import
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import (
     BRIDGED,
     INSIDE,
+    MADE,
+    OUTSIDE,
     PAIRS,
     PORT_ROLE,
     Have,
@@ -36,6 +38,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._ports_model import 
     endpoint_of,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._ports_owned import Owned, connected, interface_of, why_not
+from ansible_collections.archetype.lab.plugins.module_utils._ports_taps import Taps
 
 
 def make_plan(want: Request, have: Have) -> Plan:
@@ -52,6 +55,7 @@ class _Planner:
         self.have = have
         self.lab = want.lab
         self.owned = Owned(want, have)
+        self.taps = Taps(want)
         bridge = have.ovs.bridges.get(want.bridge)
         self.bridge_exists = bridge is not None
         self.checksum_off = bridge is not None and bridge.datapath_type == "netdev"
@@ -80,7 +84,7 @@ class _Planner:
         """The named ports; with prune all that the lab has."""
         owned = self.owned.names()
         strange = [port for port in self.want.ports if port.name not in owned and port.device not in INSIDE]
-        raise_all([error for port in strange for error in self.owned.foreign(port.name, device_too=port.device in PAIRS)])
+        raise_all([error for port in strange for error in self.owned.foreign(port.name, device_too=port.device in MADE)])
         wanted = [name for name in owned if name in self.names or self.want.prune]
         return Plan((*(self.remove(name, "") for name in wanted), *self.remove_inside("")))
 
@@ -92,6 +96,8 @@ class _Planner:
             if port.name in self.have.devices:
                 return []
             return [ApplyError(f"{described(port)}: there is no device of this name", hint="make it first", objects=(port.name,))]
+        if port.device in OUTSIDE:
+            return []
         if port.sandbox and port.sandbox not in self.have.sandboxes:
             hint = "start it with archetype.lab.lab_container"
             return [ApplyError(f"{described(port)}: its sandbox {port.sandbox} does not run", hint=hint, objects=(port.name,))]
@@ -110,7 +116,7 @@ class _Planner:
 
     def remove_inside(self, reason: str) -> list[Work]:
         """Devices of the lab in sandboxes: those that no port is declared for; where they are unwanted, those of the named ports."""
-        ends = {(port.sandbox, port.interface): port for port in self.want.ports if port.device != "none"}
+        ends = {(port.sandbox, port.interface): port for port in self.want.ports if port.device not in OUTSIDE}
         works = []
         for sandbox, device in self.owned.inside():
             port = ends.get((sandbox, device.name))
@@ -159,12 +165,12 @@ class _Planner:
         drops, net, fields = self.anew(port, device) if fresh else self.adjusted(port, t.cast("Device", device))
         ovs, ovs_fields = self.on_bridge(port, there, device, fresh=fresh)
         ovs = (*self.left_over(drops), *ovs)
-        pair = port.device in PAIRS
-        if not (drops or net or ovs or (fresh and pair)):
+        made = port.device in MADE
+        if not (drops or net or ovs or (fresh and made)):
             return None
-        if fresh and pair and there is None and device is None:
+        if fresh and made and there is None and device is None:
             return Work(Change("create", "port", port.name, endpoint_of(port)), drops, net, ovs)
-        if fresh and pair:
+        if fresh and made:
             why = reason or "the device is missing"
             return Work(Change("recreate", "port", port.name, endpoint_of(port), reason=why, fields=ovs_fields), drops, net, ovs)
         if there is None and port.enabled and port.device == "none":
@@ -173,6 +179,8 @@ class _Planner:
 
     def why_anew(self, port: Port, device: Device | None) -> str:
         """Why a device that is there has to be made again, or nothing."""
+        if port.device == "tap" and device is not None:
+            return self.taps.why_anew(port, device)
         if port.device not in PAIRS or device is None:
             return ""
         inside = interface_of(port, self.have)[1]
@@ -183,6 +191,8 @@ class _Planner:
 
     def anew(self, port: Port, device: Device | None) -> tuple[tuple[DropDevice, ...], tuple[NetOp, ...], Fields]:
         """Make the pair, after deleting what is in its place: our device of the name, and our device at its far end."""
+        if port.device == "tap":
+            return (DropDevice(device.name),) if device else (), (self.taps.new(port, self.owned.alias(port)),), {}
         if port.device not in PAIRS:
             return (), (), {}
         sandbox, inside = interface_of(port, self.have)
@@ -217,10 +227,13 @@ class _Planner:
         want: dict[str, t.Any] = {"up": port.enabled}
         if port.mtu is not None:
             want["mtu"] = port.mtu
-        if port.device in PAIRS:
+        if port.device in MADE:
             want.update(group=port.group, alias=self.owned.alias(port))
         fields = differences(vars(device), want)
         ops: list[NetOp] = [SetDevice(port.name, **{name: value for name, (_have, value) in fields.items()})] if fields else []
+        if port.device == "tap":
+            more, tap_fields = self.taps.adjusted(port, device)
+            return (), (*more, *ops), {**fields, **tap_fields}
         sandbox, inside = interface_of(port, self.have)
         if port.device in PAIRS and sandbox is not None and inside is not None:
             inner, inner_fields = self.adjusted_inside(port, sandbox, inside)

@@ -46,8 +46,11 @@ options:
           - V(host) makes a pair too, but the server's end is not on the bridge; it is for the server itself.
           - V(macvlan) makes a device on the server's device O(ports[].parent), V(dummy) one that leads nowhere. Both are in the sandbox
             only; O(ports[].name) is the name of the port in results.
+          - V(tap) makes a tap device on the bridge for a virtual machine to open. It stays, with all that is set on it, when the machine
+            does not run; it has a carrier while the machine has it open.
+            One that a machine has open is never made again and never gets another owner; that is done once it is free.
         type: str
-        choices: [none, veth, host, macvlan, dummy]
+        choices: [none, veth, host, macvlan, dummy, tap]
         default: none
       link:
         description: Key of the link that the port belongs to; written on the OVS port.
@@ -58,19 +61,23 @@ options:
         type: str
         default: ""
       interface:
-        description: Name of the node's interface in its sandbox. Needed, except with O(ports[].device=none).
+        description:
+          - Name of the node's interface in its sandbox. Needed, except with O(ports[].device=none) and O(ports[].device=tap), where it is
+            only written on the OVS port and on the device.
         type: str
         default: ""
       sandbox:
         description:
-          - Container whose network namespace takes the node's end. Needed, except with O(ports[].device=none).
+          - Container whose network namespace takes the node's end. Needed, except with O(ports[].device=none) and O(ports[].device=tap).
           - With O(ports[].device=veth) and without O(ports[].node), nothing means the server's own namespace. The interface is then the
             server's own end of a segment.
           - A value that begins with a slash is the path of a network namespace instead, such as V(/run/netns/r1).
         type: str
         default: ""
       mac:
-        description: MAC address of the node's interface. Empty leaves it to the kernel.
+        description:
+          - MAC address of the node's interface. Empty leaves it to the kernel.
+          - With O(ports[].device=tap) it is that of the machine's NIC, which the device does not have.
         type: str
         default: ""
       mtu:
@@ -92,7 +99,9 @@ options:
         choices: [access, trunk, dot1q-tunnel]
         default: dot1q-tunnel
       group:
-        description: Link group of the device on the server; V(0) is none. Only with O(ports[].device=veth).
+        description:
+          - Link group of the device on the server; V(0) is none.
+          - Only with O(ports[].device=veth), O(ports[].device=host) and O(ports[].device=tap).
         type: int
         default: 0
       enabled:
@@ -135,6 +144,8 @@ options:
         description:
           - What is done to frames that the interface sends. A rate alone takes C(tbf), anything else C(netem), which the kernel must have.
           - A queueing discipline at the root of the interface that the lab did not make is an error, and is left alone.
+          - Not with O(ports[].device=tap), as only the machine could do that to what it sends; neither are O(ports[].addresses) and
+            O(ports[].routes).
         type: dict
         suboptions:
           delay:
@@ -165,6 +176,13 @@ options:
             description: Most that is sent, in kbit/s; V(0) is no limit.
             type: int
             default: 0
+      queues:
+        description: Queues of a O(ports[].device=tap). With more than V(1) a machine can open it several times, and must be set to do so.
+        type: int
+        default: 1
+  tap_owner:
+    description: User id that may open the taps, as QEMU does. Left out, it is asked of libvirt when there are taps.
+    type: int
   state:
     description:
       - V(absent) removes the named ports, both the OVS port and the device, also where only one of them is left.
@@ -199,7 +217,20 @@ EXAMPLES = r"""
         mtu: 9500
         tag: 112
 
-- name: Put a tap of a virtual machine on the bridge
+- name: Make a tap for a virtual machine, which names it as its own with C(managed='no')
+  archetype.lab.ovs_port_vlan:
+    lab: demo
+    tap_owner: 64055
+    ports:
+      - name: ap7vm01
+        device: tap
+        link: r1:eth2--vm1:eth1
+        node: vm1
+        interface: eth1
+        mtu: 9500
+        tag: 114
+
+- name: Put a tap of a virtual machine on the bridge that something else makes
   archetype.lab.ovs_port_vlan:
     lab: demo
     ports:
@@ -274,6 +305,8 @@ errors:
     objects: {description: Names of the objects concerned., type: list, elements: str}
 """
 
+from dataclasses import replace
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archetype.lab.plugins.module_utils._argspec import lab_option, layer_options, port_options, state_options
@@ -284,6 +317,13 @@ from ansible_collections.archetype.lab.plugins.module_utils._runner import run_m
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
 
+def tap_owner(server: Server, want: Request, given: int | None) -> int:
+    """libvirt is only asked where it matters."""
+    if given is not None or want.absent or not any(port.device == "tap" for port in want.ports):
+        return given or 0
+    return server.virt.host().uid
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -291,6 +331,7 @@ def main() -> None:
             **layer_options(),
             **state_options(),
             "ports": {"type": "list", "elements": "dict", "default": [], "options": port_options()},
+            "tap_owner": {"type": "int"},
         },
         supports_check_mode=True,
     )
@@ -305,7 +346,8 @@ def main() -> None:
 
     def work() -> dict[str, object]:
         with Server() as server:
-            return converge(server, want, check=module.check_mode).to_result("ports", diff=module._diff)  # noqa: SLF001
+            owned = replace(want, tap_owner=tap_owner(server, want, params["tap_owner"]))
+            return converge(server, owned, check=module.check_mode).to_result("ports", diff=module._diff)  # noqa: SLF001
 
     run_module(module, work)
 

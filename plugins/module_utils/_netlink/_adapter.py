@@ -33,6 +33,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._port impor
     Netlink,
     NetOp,
     NewInside,
+    NewTap,
     NewVeth,
     NewVxlan,
     PutAddress,
@@ -40,6 +41,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._port impor
     PutRoute,
     Route,
     SetDevice,
+    SetTapOwner,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._reading import (
     read_addresses,
@@ -48,6 +50,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._reading im
     tx_checksum,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._settings import InsideOp, control, set_here
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._taps import make_taps, set_owners
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._wire import Wire
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._words import words_of
 
@@ -120,6 +123,8 @@ class KernelNetlink:
             NewVeth: self._make_veths,
             NewVxlan: self._make_vxlans,
             NewInside: self._make_inside,
+            NewTap: self._make_taps,
+            SetTapOwner: self._set_owners,
             DropDevice: self._drop_devices,
             DropGroup: self._drop_groups,
         }
@@ -177,6 +182,18 @@ class KernelNetlink:
         for path, result in in_namespaces(inside, work).items():
             errors.update(_of_all(inside[path], path, result))
         return errors
+
+    def _make_taps(self, run: _Run[NewTap]) -> Errors:
+        first = _free_indexes(self.read(), len(run))
+        return self._in_own(run, lambda: make_taps(self._wire, run, first))
+
+    def _set_owners(self, run: _Run[SetTapOwner]) -> Errors:
+        return self._in_own(run, lambda: set_owners(run))
+
+    def _in_own(self, run: _Run[t.Any], work: t.Callable[[], Errors]) -> Errors:
+        """Do what belongs to the namespace of the thread that does it in that of the socket."""
+        path = f"/proc/self/fd/{self._netns}"
+        return _of_all(run, "of this server", in_namespaces([path], lambda _path: work())[path])
 
     def _create(self, run: _Run[t.Any], requests: t.Callable[[t.Any, int], list[bytearray]]) -> Errors:
         """Make each device and say in the same breath whose it is: a run that is killed leaves no device without our mark.

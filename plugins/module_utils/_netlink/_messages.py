@@ -12,7 +12,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import MissingLibraryError
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import NewInside, NewVeth, NewVxlan
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import NewInside, NewTap, NewVeth, NewVxlan
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._wire import NLM_F_ACK, NLM_F_REQUEST
 
 RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, _RTM_NEWNEIGH = 16, 17, 19, 28
@@ -120,6 +120,12 @@ def new_inside(op: NewInside, index: int, parent: tuple[int, int] | None) -> byt
 
 def mark(index: int, alias: str) -> bytearray:
     return link(RTM_SETLINK, [("IFLA_IFALIAS", alias)], index=index)
+
+
+def set_tap(op: NewTap, index: int) -> bytearray:
+    """All that a tap is to have; what makes it can say nothing of this."""
+    attrs: Attributes = [("IFLA_IFALIAS", op.alias), ("IFLA_GROUP", op.group), ("IFLA_MTU", op.mtu)]
+    return link(RTM_SETLINK, attrs, up=op.up, index=index)
 
 
 def flood_entry(index: int, remote: str) -> bytearray:

@@ -57,11 +57,15 @@ class Qdisc:
 
 @dataclass(frozen=True)
 class Tap:
-    """What is told of a tap device. owner: user id that may open it, None is anybody with the right. persistent: it stays when nobody has it."""
+    """What is told of a tap device. owner: user id that may open it, None is anybody with the right. queues: whether it has several.
+
+    persistent: it stays when nobody has it open. used: whether somebody has it open, as QEMU does while the machine runs.
+    """
 
     owner: int | None = None
     queues: bool = False
     persistent: bool = False
+    used: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,15 @@ class NewTap:
     alias: str = ""
     group: int = 0
     up: bool = True
+    queues: bool = False
+
+
+@dataclass(frozen=True)
+class SetTapOwner:
+    """Give a tap that nobody has open another owner. queues: whether it has several."""
+
+    name: str
+    owner: int
     queues: bool = False
 
 
@@ -238,7 +251,7 @@ class DropGroup:
 Setting = t.Union[SetDevice, PutAddress, DropAddress, PutRoute, DropRoute, PutQdisc, DropQdisc]
 """What changes a device that is there."""
 
-NetOp = t.Union[NewVeth, NewVxlan, NewInside, NewTap, Setting, DropDevice, DropGroup]
+NetOp = t.Union[NewVeth, NewVxlan, NewInside, NewTap, SetTapOwner, Setting, DropDevice, DropGroup]
 
 OWN_NETNS = "/proc/self/ns/net"
 """The server's own network namespace, as a path like those of sandboxes."""

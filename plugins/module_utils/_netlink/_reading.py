@@ -16,14 +16,14 @@ import struct
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, Route, Vxlan
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, Route, Tap, Vxlan
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._wire import Wire, attribute, attributes
 
 _RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE, _RTM_GETNEIGH = 18, 22, 26, 30
 _AF_BRIDGE = 7
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_MASTER = 1, 3, 4, 5, 10
-_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_GROUP, _IFLA_EXT_MASK = 18, 20, 27, 29
+_IFLA_LINKINFO, _IFLA_IFALIAS, _IFLA_GROUP, _IFLA_EXT_MASK, _IFLA_CARRIER = 18, 20, 27, 29, 33
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _SKIP_STATISTICS = 1 << 3
 _VXLAN_ID, _VXLAN_GROUP, _VXLAN_LOCAL, _VXLAN_LEARNING = 1, 2, 4, 7
@@ -31,6 +31,8 @@ _VXLAN_PORT, _VXLAN_GROUP6, _VXLAN_LOCAL6, _VXLAN_DF = 15, 16, 17, 29
 _DF = ("unset", "set", "inherit")
 _MACVLAN_MODE = 1
 _MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
+_TUN_OWNER, _TUN_TYPE, _TUN_PERSIST, _TUN_MULTI_QUEUE = 1, 3, 6, 7
+_TYPE_TAP = 2
 _NDA_DST, _NDA_LLADDR = 1, 2
 _RTA_DST, _RTA_OIF, _RTA_PREFSRC, _RTA_METRICS, _RTAX_MTU = 1, 4, 7, 8, 2
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
@@ -74,6 +76,7 @@ def read_devices(wire: Wire, what: str) -> dict[str, Device]:
                 master=_number(found.get(_IFLA_MASTER)),
                 parent_index=_number(found.get(_IFLA_LINK)) if kind == "macvlan" else 0,
                 mode=_MACVLAN_MODES.get(_number(macvlan.get(_MACVLAN_MODE)), "") if macvlan else "",
+                tap=_tap(info.get(_IFLA_INFO_DATA, b""), used=bool(_number(found.get(_IFLA_CARRIER)))) if kind == "tun" else None,
             )
         except (struct.error, ValueError) as error:
             raise ReadError(f"cannot read the {what}: {error}") from error
@@ -106,6 +109,16 @@ def _vxlan(data: bytes, flood: tuple[str, ...]) -> Vxlan:
         learning=bool(_number(found.get(_VXLAN_LEARNING))),
         df=_DF[df] if df < len(_DF) else str(df),
     )
+
+
+def _tap(data: bytes, *, used: bool) -> Tap | None:
+    """None for a device of that kind that carries packets, not frames. The kernel shows a carrier while somebody has a tap open."""
+    found = attributes(data)
+    if _number(found.get(_TUN_TYPE)) != _TYPE_TAP:
+        return None
+    owner = found.get(_TUN_OWNER)
+    several, persistent = _number(found.get(_TUN_MULTI_QUEUE)), _number(found.get(_TUN_PERSIST))
+    return Tap(_number(owner) if owner else None, bool(several), bool(persistent), used)
 
 
 def _flood_entries(wire: Wire, what: str) -> FloodEntries:

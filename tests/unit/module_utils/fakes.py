@@ -24,6 +24,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._port impor
     DropRoute,
     NetOp,
     NewInside,
+    NewTap,
     NewVeth,
     NewVxlan,
     PutAddress,
@@ -31,6 +32,8 @@ from ansible_collections.archetype.lab.plugins.module_utils._netlink._port impor
     PutRoute,
     Route,
     SetDevice,
+    SetTapOwner,
+    Tap,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._tc import wanted
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import (
@@ -98,6 +101,10 @@ class FakeNet:
             return ""
         if isinstance(op, NewInside):
             return self._new_inside(op)
+        if isinstance(op, NewTap):
+            return self._new_tap(op)
+        if isinstance(op, SetTapOwner):
+            return self._set_owner(op)
         if isinstance(op, SetDevice):
             return self._set(op)
         if isinstance(op, (PutAddress, DropAddress, PutRoute, DropRoute, PutQdisc, DropQdisc)):
@@ -128,6 +135,22 @@ class FakeNet:
             peer_index=out,
             tx_checksum=not op.checksum_off,
         )
+        return ""
+
+    def _new_tap(self, op: NewTap) -> str:
+        if op.name in self.devices:
+            return f"a device named {op.name} exists"
+        tap = Tap(op.owner, op.queues, persistent=True)
+        self.devices[op.name] = Device(
+            op.name, next(self._indexes), "tun", op.mtu, "02:ff:00:00:00:03", op.up, alias=op.alias, group=op.group, tap=tap
+        )
+        return ""
+
+    def _set_owner(self, op: SetTapOwner) -> str:
+        device = self.devices[op.name]
+        if device.tap is None or device.tap.used or device.tap.queues != op.queues:
+            return f"{op.name} is in use"
+        self.devices[op.name] = replace(device, tap=replace(device.tap, owner=op.owner))
         return ""
 
     def _new_inside(self, op: NewInside) -> str:

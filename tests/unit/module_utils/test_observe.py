@@ -133,6 +133,7 @@ def test_what_the_lab_has_is_in_the_shape_of_the_declared_state(machine: Machine
     assert port == {
         "name": "ap1", "device": "veth", "link": "L", "node": "r1", "interface": "eth1", "sandbox": "demo-r1.sb",
         "mac": "02:00:00:00:00:01", "mtu": 1450, "tag": 3001, "trunks": [], "vlan_mode": "dot1q-tunnel", "group": 9, "enabled": True,
+        "queues": 1,
         "parent": "", "mode": "", "addresses": [], "routes": [], "impairment": None, "lab": "demo", "carrier": True, "ofport": 3,
     }  # fmt: skip
     assert (tunnel["vni"], tunnel["remotes"], tunnel["tag"], tunnel["link"]) == (4711, ["198.51.100.2"], 3001, "L")
