@@ -216,6 +216,37 @@ def test_a_reboot_ends_every_process_and_keeps_the_disks(whole: Testbed) -> None
     server.run(["ovs-vsctl", "del-br", "br9"], check=True)
 
 
+def machines(server: Server) -> list[int]:
+    return [pid for pid in cgroups.pids(server.config.name, server.name) if cgroups.comm(pid).startswith("qemu-system")]
+
+
+def test_a_machine_outlives_libvirt_and_ends_with_its_server(whole: Testbed) -> None:
+    devices = "<memballoon model='none'/><serial type='pty'><log file='/var/log/libvirt/m.log'/></serial>"
+    system = "<memory unit='MiB'>32</memory><os><type machine='q35'>hvm</type></os>"
+    links = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+    server = whole.server("srv1")
+    server.run(["sh", "-c", "cat >/run/m.xml && virsh define /run/m.xml && virsh start m"], check=True, stdin=(
+        f"<domain type='qemu'><name>m</name>{system}<devices>{devices}</devices></domain>"
+    ))  # fmt: skip
+    (machine,) = machines(server)
+
+    for verb in ("stop", "kill"):
+        server.daemon(verb, "libvirtd")
+        server.daemon(verb, "virtlogd")
+        assert machines(server) == [machine]
+        server.daemon("start", "virtlogd")
+        server.daemon("start", "libvirtd")
+        assert server.run(["virsh", "domstate", "m"], check=True).stdout.strip() == "running"
+
+    whole.reboot("srv1")
+    assert machines(server) == []
+    assert server.run(["virsh", "domstate", "m"], check=True).stdout.strip() == "shut off"
+    assert whole.server("srv2").run(["virsh", "list", "--all", "--name"], check=True).stdout.split() == []
+    assert "virbr" not in server.run(["ip", "-brief", "link"], check=True).stdout
+    assert subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout == links
+    server.run(["virsh", "undefine", "m"], check=True)
+
+
 def test_a_root_file_system_becomes_an_image_once(whole: Testbed, tmp_path: Path) -> None:
     server = whole.server("srv1")
     root = tmp_path / "root"

@@ -10,6 +10,7 @@ import dataclasses
 import os
 import signal
 import socket
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,17 @@ from tests.testbed.paths import Config, TestbedError
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 OVS_RUN = "/run/openvswitch"
+
+# libvirt's keepalive messages: length, program "keep", version, procedure (ping, pong), type (message), serial number, status.
+LIBVIRT_PING, LIBVIRT_PONG = (struct.pack(">7I", 28, 0x6B656570, 1, procedure, 2, 0, 0) for procedure in (1, 2))
+QEMU_CONF = """\
+security_driver = "none"
+user = "root"
+group = "root"
+cgroup_controllers = []
+namespaces = []
+remember_owner = 0
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +108,28 @@ def ready_dockerd(place: Place) -> bool:
     return _accepts(f"{place.root}/run/docker.sock", b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n", b"200 OK")
 
 
+def start_virtlogd(place: Place) -> None:
+    place.command("virtlogd", "virtlogd", background=True)
+
+
+def ready_virtlogd(place: Place) -> bool:
+    return _accepts(f"{place.root}/run/libvirt/virtlogd-sock", LIBVIRT_PING, LIBVIRT_PONG)
+
+
+def start_libvirtd(place: Place) -> None:
+    """No network C(default) is there, so that it makes no bridge; QEMU needs no more rights or confinement than the test itself."""
+    configuration = Path(f"{place.root}/etc/libvirt/qemu.conf")
+    if not configuration.exists():
+        configuration.write_text(QEMU_CONF)
+    Path(f"{place.root}/var/lib/libvirt/images").mkdir(mode=0o711, exist_ok=True)
+    place.command("libvirtd", "libvirtd", background=True)
+
+
+def ready_libvirtd(place: Place) -> bool:
+    """It answers once its drivers are complete, some time after the socket is there."""
+    return _accepts(f"{place.root}/run/libvirt/libvirt-sock", LIBVIRT_PING, LIBVIRT_PONG)
+
+
 def _accepts(path: str, question: bytes = b"", answer: bytes = b"") -> bool:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5.0)
@@ -126,6 +160,8 @@ DAEMONS = {
         Daemon("vswitchd", "ovs-vswitchd", start_vswitchd, ready_vswitchd, leftovers=(f"{OVS_RUN}/ovs-vswitchd.*",)),
         Daemon("sshd", "sshd", start_sshd, ready_sshd),
         Daemon("dockerd", "dockerd", start_dockerd, ready_dockerd, 30.0, ("/run/docker.pid", "/run/docker/containerd/containerd.pid")),
+        Daemon("virtlogd", "virtlogd", start_virtlogd, ready_virtlogd, leftovers=("/run/virtlogd.pid", "/run/libvirt/virtlogd-*sock")),
+        Daemon("libvirtd", "libvirtd", start_libvirtd, ready_libvirtd, leftovers=("/run/libvirtd.pid", "/run/libvirt/libvirt-*sock*")),
     )
 }
 

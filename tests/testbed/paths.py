@@ -21,15 +21,19 @@ HOME = Path("/var/lib") / PREFIX
 ROOT = Path(__file__).resolve().parents[2]
 NS_SCRIPT = Path(__file__).resolve().with_name("_ns.py")
 
-# A server's own directories, over the machine's; created empty. The machine's Open vSwitch and Docker are neither seen nor touched.
+# A server's own directories, over the machine's; created empty. The machine's Open vSwitch, Docker, libvirt are neither seen nor touched.
 OWN = (
     "/var/lib/docker",
     "/var/lib/containerd",
     "/var/lib/openvswitch",
+    "/var/lib/libvirt",
     "/var/lib/archetype-lab",
+    "/var/cache/libvirt",
     "/etc/openvswitch",
     "/etc/docker",
+    "/etc/libvirt",
     "/var/log/openvswitch",
+    "/var/log/libvirt",
 )
 
 
