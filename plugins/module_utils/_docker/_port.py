@@ -58,10 +58,12 @@ class DockerContainer:
     @property
     def ended_at(self) -> float:
         """When its last process ended, in seconds since 1970, whether another one runs now or not; 0 where none ended."""
-        found = re.match(r"([0-9-]{10}T[0-9:]{8})(\.[0-9]+)?", str((self.raw.get("State") or {}).get("FinishedAt") or ""))
-        if found is None or found[1].startswith("0001-"):
-            return 0.0
-        return calendar.timegm(time.strptime(found[1], "%Y-%m-%dT%H:%M:%S")) + float(found[2] or 0)
+        return _moment(str((self.raw.get("State") or {}).get("FinishedAt") or ""))
+
+    @property
+    def begun_at(self) -> float:
+        """When its last process was started, likewise."""
+        return _moment(self.started_at)
 
     @property
     def exit_code(self) -> int | None:
@@ -74,6 +76,14 @@ class DockerContainer:
         """C(starting), C(healthy) or C(unhealthy); empty where it has no health check."""
         found = str(((self.raw.get("State") or {}).get("Health") or {}).get("Status") or "")
         return "" if found == "none" else found
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970; 0 for what Docker says where there was no such moment."""
+    found = re.match(r"([0-9-]{10}T[0-9:]{8})(\.[0-9]+)?", text)
+    if found is None or found[1].startswith("0001-"):
+        return 0.0
+    return calendar.timegm(time.strptime(found[1], "%Y-%m-%dT%H:%M:%S")) + float(found[2] or 0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Which nodes of a server are ready: containers and machines, all of them at one look."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.module_utils import _ready_console, _ready_scan, _ready_state
+from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Probe
+from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
+from ansible_collections.archetype.lab.plugins.module_utils._parallel import fetch
+from ansible_collections.archetype.lab.plugins.module_utils._ready_logs import ContainerLog, Log, MachineLog, console_log
+from ansible_collections.archetype.lab.plugins.module_utils._ready_scan import Scan, shown
+from ansible_collections.archetype.lab.plugins.module_utils._ready_state import State, port_of, probed, starting
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+INTERVAL = 2.0
+"""Seconds between two looks."""
+ANSWER = 2.0
+"""Seconds that a TCP server has to answer."""
+BANNER = 4096
+"""Bytes of greetings before the one of SSH."""
+
+
+class _Boot(t.NamedTuple):
+    """The present process of a node. identity: what tells it from every other."""
+
+    identity: str
+    since: float
+    found: DockerContainer | Domain
+
+
+class Watch:
+    """Looks at the same nodes again and again, and reads only what is new. memory: what is known of them; see C(_ready_state.py)."""
+
+    def __init__(self, server: Server, lab: str, access: t.Sequence[Access], *, write: bool = True) -> None:
+        _ready_scan.check(one.readiness for one in access)
+        self.access = tuple(access)
+        self.memory = _ready_state.load(lab, write=write)
+        self._server = server
+        self._lab = lab
+        self._reading: dict[str, tuple[str, Log, Scan]] = {}
+
+    def look(self, now: float | None = None) -> list[State]:
+        """Every node, in their order. Raises LabError when containers or domains cannot be listed."""
+        moment = time.time() if now is None else now
+        boots = self.boots()
+        states = fetch(self.access, lambda one: self._state(one, boots.get(one.node), moment))
+        self.memory.ready({state.node: boots[state.node].identity for state in states if self._to_remember(state, boots)}, moment)
+        return states
+
+    def boots(self) -> dict[str, _Boot]:
+        """What there is of each node, whether it runs or not."""
+        names = {kind: [one.name for one in self.access if one.type == kind] for kind in ("container", "vm")}
+        containers = self._server.docker.inspect(names["container"]) if names["container"] else {}
+        domains = self._server.virt.domains() if names["vm"] else {}
+        found: dict[str, _Boot] = {}
+        for one in self.access:
+            if one.type == "vm" and one.name in domains:
+                domain = domains[one.name]
+                found[one.node] = _Boot(f"{domain.uuid}@{domain.started}", domain.started_at, domain)
+            elif one.type == "container" and one.name in containers:
+                container = containers[one.name]
+                found[one.node] = _Boot(f"{container.id}@{container.started_at}", container.begun_at, container)
+        return found
+
+    def _to_remember(self, state: State, boots: t.Mapping[str, _Boot]) -> bool:
+        return state.state == "ready" and state.node in boots and any(one.node == state.node and probed(one) for one in self.access)
+
+    def _state(self, one: Access, boot: _Boot | None, now: float) -> State:
+        what = "domain" if one.type == "vm" else "container"
+        status = boot.found.status if boot else "not there"
+        if boot is None or status != "running":
+            code = boot.found.exit_code if boot and isinstance(boot.found, DockerContainer) else None
+            told = f"{what} {one.name} is {status}" + ("" if code is None else f", with exit code {code}")
+            return State(one.node, one.type, "stopped", timeout=one.readiness.timeout, reason=told)
+        if not probed(one) or self.memory.of(one.node, boot.identity).ready_at:
+            return _ready(one, boot, now)
+        try:
+            return self._probe(one, boot, now)
+        except LabError as error:
+            return starting(one, boot.since, now, why=str(error))
+
+    def _probe(self, one: Access, boot: _Boot, now: float) -> State:
+        probe, scan = one.readiness, self._scan(one, boot)
+        why = ""
+        if probe.probe == "log":
+            ready = bool(scan.ready)
+        elif probe.probe == "console":
+            with contextlib.closing(self._server.virt.console(one.name)) as stream:
+                ready = _ready_console.probe(stream, scan.screen, probe.pattern)
+        else:
+            why = answer(probe)
+            ready = not why
+        if ready:
+            return _ready(one, boot, now, scan)
+        if scan.failure:
+            reason = f"its log shows {scan.marker}, after which it does not become ready: {scan.failure}"
+            waited = max(0, int(now - boot.since))
+            return State(one.node, one.type, "failed", boot.since, waited, probe.timeout, reason=reason, last=scan.last, marker=scan.marker)
+        return starting(one, boot.since, now, last=scan.last, marker=scan.marker, why=why)
+
+    def _scan(self, one: Access, boot: _Boot) -> Scan:
+        """What the node wrote in this boot, up to now."""
+        known = self._reading.get(one.node)
+        if known is None or known[0] != boot.identity:
+            known = self._reading[one.node] = (boot.identity, self._log(one, boot), Scan(one.readiness))
+        _identity, log, scan = known
+        for piece in log.news():
+            scan.feed(piece)
+        return scan
+
+    def _log(self, one: Access, boot: _Boot) -> Log:
+        if isinstance(boot.found, DockerContainer):
+            return ContainerLog(self._server.docker, boot.found)
+        return MachineLog(console_log(self._lab, one.name), boot.since)
+
+
+def _ready(one: Access, boot: _Boot, now: float, scan: Scan | None = None) -> State:
+    waited = max(0, int(now - boot.since))
+    last, marker = (scan.last, scan.marker) if scan else ("", "")
+    return State(one.node, one.type, "ready", boot.since, waited, one.readiness.timeout, last=last, marker=marker)
+
+
+def answer(probe: Probe) -> str:
+    """Why nothing answers as it should at the address, or nothing."""
+    if not probe.address:
+        return "it has no address on the management network"
+    try:
+        with socket.create_connection((probe.address, port_of(probe)), ANSWER) as connection:
+            return "" if probe.probe == "tcp" else _greeting(connection)
+    except OSError as error:
+        return f"it does not answer there ({error.strerror or error})"
+
+
+def _greeting(connection: socket.socket) -> str:
+    said = b""
+    while len(said) < BANNER:
+        if any(line.startswith(b"SSH-") for line in said.splitlines()):
+            return ""
+        piece = connection.recv(BANNER)
+        if not piece:
+            break
+        said += piece
+    return f"what answers there is no SSH: {shown(said.decode(errors='replace'))}" if said else "it ends the connection"
+
+
+def look(server: Server, lab: str, access: t.Sequence[Access], now: float | None = None, *, write: bool = True) -> list[State]:
+    """One look at these nodes. write: whether it is noted which ones are ready."""
+    return Watch(server, lab, access, write=write).look(now)
+
+
+def wait_ready(
+    server: Server, lab: str, access: t.Sequence[Access], limit: float | None = None, *, interval: float = INTERVAL
+) -> list[State]:
+    """Look until all are ready, or waiting is of no use (failed, stopped, late), or the limit in seconds is over; what was seen last."""
+    return wait(Watch(server, lab, access), limit, interval)
+
+
+def wait(watch: Watch, limit: float | None, interval: float = INTERVAL) -> list[State]:
+    begun = time.monotonic()
+    while True:
+        states = watch.look()
+        left = None if limit is None else limit - (time.monotonic() - begun)
+        if all(one.settled for one in states) or (left is not None and left <= 0):
+            return states
+        time.sleep(interval if left is None else min(interval, left))
