@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""A libvirt domain as values: what is written into its XML, and what is read of it. Libvirt's own additions have no place here.
+"""A libvirt domain as values: what is written into its XML, what is read of it, and how the two differ.
+
+Libvirt's own additions have no place here.
 
 C(_vm_xml.py) turns them into XML and back.
 """
@@ -11,7 +13,9 @@ C(_vm_xml.py) turns them into XML and back.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class NicSpec:
 class DomainSpec:
     """virt: C(kvm) or C(qemu), which is emulated. machine: QEMU's own name. memory: bytes. log: file of the first serial port.
 
-    efi: path of the UEFI code, empty is BIOS. nvram: file of its variables, empty where none are kept. serial_ports: TCP ports on 127.0.0.1,
-    empty where the serial ports are terminals.
+    efi: path of the UEFI code, empty is BIOS. nvram: file of its variables, empty where none are kept. smbios: C(smbios_part) has its keys.
+    serial_ports: TCP ports on 127.0.0.1, empty where the serial ports are terminals.
     """
 
     name: str
@@ -77,3 +81,143 @@ class DomainSpec:
     serial_count: int = 1
     serial_ports: tuple[int, ...] = ()
     graphics: str = "none"
+
+
+MEBIBYTE = 1024 * 1024
+
+SUBSTITUTES: t.Mapping[str, str] = {"vmxnet3": "virtio", "vmxnet2": "e1000", "vmxnet": "e1000"}
+"""NIC models of other hypervisors, and what a machine has instead. Always: what QEMU has of them, it has for moved machines only."""
+
+SMBIOS_KEYS = frozenset({"manufacturer", "product", "version", "serial", "sku", "family"})
+"""Keys of SMBIOS that speak of the system; C(bios_<key>), C(baseboard_<key>) and C(chassis_<key>) speak of these parts."""
+
+_SMBIOS_PARTS: t.Mapping[str, frozenset[str]] = {
+    "bios": frozenset({"vendor", "version", "date", "release"}),
+    "baseboard": frozenset({"manufacturer", "product", "version", "serial", "asset", "location"}),
+    "chassis": frozenset({"manufacturer", "version", "serial", "asset", "sku"}),
+}
+
+_IDE_DISKS = 4
+_MOST_SERIAL = 4
+_CDROM_BUSES = ("ide", "sata", "scsi", "usb")
+_WRITABLE_ONLY = ("ide", "sata")
+"""Buses on which QEMU has no disk that is read only, unless it is a CD-ROM."""
+
+Differences = dict[str, tuple[t.Any, t.Any]]
+
+
+def smbios_part(key: str) -> tuple[str, str] | None:
+    """C(chassis_serial) -> C(("chassis", "serial")), C(serial) -> C(("system", "serial")); None where there is no such key."""
+    if key in SMBIOS_KEYS:
+        return "system", key
+    part, _underscore, rest = key.partition("_")
+    return (part, rest) if rest in _SMBIOS_PARTS.get(part, ()) else None
+
+
+def as_built(spec: DomainSpec) -> DomainSpec:
+    """What libvirt makes of it: memory in whole MiB, CD-ROMs that are read only, and NIC models that QEMU has."""
+    return replace(
+        spec,
+        uuid=spec.uuid.lower(),
+        memory=-(-spec.memory // MEBIBYTE) * MEBIBYTE,
+        disks=tuple(replace(disk, read_only=disk.read_only or disk.cdrom) for disk in spec.disks),
+        nics=tuple(replace(nic, mac=nic.mac.lower(), model=SUBSTITUTES.get(nic.model, nic.model)) for nic in spec.nics),
+    )
+
+
+def faults(spec: DomainSpec) -> list[LabError]:
+    """Why QEMU could not have this machine. libvirt would find it too, but only tells the first, and some of it only at the start."""
+    return [ApplyError(f"domain {spec.name}: {what}", hint=hint, objects=(spec.name,)) for what, hint in _faults(spec)]
+
+
+def _faults(spec: DomainSpec) -> t.Iterator[tuple[str, str]]:
+    buses = [disk.bus for disk in spec.disks]
+    if "ide" in buses and "q35" in spec.machine:
+        yield f"machine {spec.machine} has no IDE", "set disk_bus and cdrom_bus to sata, or the machine to pc"
+    elif buses.count("ide") > _IDE_DISKS:
+        yield f"{buses.count('ide')} disks and CD-ROMs are on IDE, which has {_IDE_DISKS}", "put data disks on another bus"
+    for disk in spec.disks:
+        if disk.cdrom and disk.bus not in _CDROM_BUSES:
+            yield f"a CD-ROM cannot be on {disk.bus}", f"set cdrom_bus to one of {', '.join(_CDROM_BUSES)}"
+        elif disk.read_only and not disk.cdrom and disk.bus in _WRITABLE_ONLY:
+            yield f"a disk on {disk.bus} cannot be read only", "put it on usb, virtio or scsi"
+    if spec.sockets and spec.cpus % spec.sockets:
+        yield f"{spec.cpus} CPUs do not fit evenly on {spec.sockets} sockets", "give it a multiple of them"
+    for number, nic in enumerate(spec.nics):
+        if nic.queues > 1 and as_built(spec).nics[number].model != "virtio":
+            yield f"NIC {number} has {nic.queues} queues, and its model {nic.model} has one", "set nic_queues to 1 or nic_model to virtio"
+    if not 1 <= spec.serial_count <= _MOST_SERIAL:
+        yield f"{spec.serial_count} serial ports are wanted", f"a machine has 1 to {_MOST_SERIAL}"
+    if spec.serial_ports and len(spec.serial_ports) != spec.serial_count:
+        yield f"{spec.serial_count} serial ports have {len(spec.serial_ports)} TCP ports", "give each one"
+    unknown = sorted(key for key in spec.smbios if smbios_part(key) is None)
+    if unknown:
+        yield f"SMBIOS has no {', '.join(unknown)}", f"system keys are {', '.join(sorted(SMBIOS_KEYS))}"
+
+
+_NAMES: t.Mapping[str, str] = {
+    "virt": "virtualization",
+    "machine": "machine",
+    "memory": "memory",
+    "cpus": "cpus",
+    "log": "console log",
+    "cpu_model": "cpu model",
+    "cpu_flags_off": "cpu flags off",
+    "sockets": "cpu sockets",
+    "nested": "nested virtualization",
+    "efi": "efi",
+    "nvram": "nvram",
+    "nvram_template": "nvram template",
+    "smbios": "smbios",
+    "serial_count": "serial ports",
+    "serial_ports": "serial tcp ports",
+    "graphics": "graphics",
+}
+_MARK_NAMES: t.Mapping[str, str] = {"lab": "lab", "node": "node", "kind": "kind", "image": "image", "backing": "backing image"}
+MARKS = frozenset(_MARK_NAMES.values())
+"""Differences that no guest can see: they need a new definition, and no restart."""
+
+
+def differences(have: DomainSpec, want: DomainSpec) -> Differences:
+    """What differs: the name that a person has for it -> (as it is, as it is wanted). C(memory), C(nics), C(nic 2 model), C(config medium).
+
+    NICs are numbered from 0, as the guest has them. Name and UUID are what a domain is found by, and never among them.
+    """
+    have, want = as_built(have), as_built(want)
+    found: Differences = {}
+    for mark, name in _MARK_NAMES.items():
+        _compare(found, name, getattr(have.mark, mark), getattr(want.mark, mark))
+    for key, name in _NAMES.items():
+        _compare(found, name, getattr(have, key), getattr(want, key))
+    _compare_disks(found, have, want)
+    _compare(found, "nics", len(have.nics), len(want.nics))
+    for number, (one, other) in enumerate(zip(have.nics, want.nics, strict=False)):
+        for key in ("mac", "tap", "model", "queues", "offloads"):
+            _compare(found, f"nic {number} {key}", getattr(one, key), getattr(other, key))
+    return found
+
+
+def _compare(found: Differences, name: str, have: t.Any, want: t.Any) -> None:
+    if have != want:
+        found[name] = (have, want)
+
+
+def _compare_disks(found: Differences, have: DomainSpec, want: DomainSpec) -> None:
+    before, after = _named_disks(have), _named_disks(want)
+    for name in sorted({*before, *after}):
+        one, other = before.get(name), after.get(name)
+        _compare(found, name, one and one.path, other and other.path)
+        if one and other:
+            for key in ("bus", "format", "cdrom", "read_only"):
+                _compare(found, f"{name} {key.replace('_', ' ')}", getattr(one, key), getattr(other, key))
+
+
+def _named_disks(spec: DomainSpec) -> dict[str, DiskSpec]:
+    """C(disk), C(data disk 1), C(config medium); a second one of a role has a number."""
+    titles = {"system": "disk", "data": "data disk", "config": "config medium"}
+    found: dict[str, DiskSpec] = {}
+    for disk in spec.disks:
+        title = titles.get(disk.role, disk.role)
+        number = 1 + sum(disk.role == other.role for other in found.values())
+        found[f"{title} {number}" if disk.role == "data" or number > 1 else title] = disk
+    return found
