@@ -33,6 +33,10 @@ _PREFIXES = {"ide": "hd", "sata": "sd", "scsi": "sd", "usb": "sd", "virtio": "vd
 _IDE_CDROM = 2
 """A CD-ROM on IDE is the master of the second channel, where every system looks for it."""
 
+_SLOTS = 32
+_TAKEN_SLOTS = 2
+"""Of the bus of i440fx: its host bridge and its ISA bridge."""
+
 _LOCAL = "127.0.0.1"
 _DISCARD_PORT = "9"
 
@@ -122,6 +126,8 @@ def _devices(devices: Element, spec: DomainSpec) -> None:
     _add(devices, "controller", type="usb", index="0", model="qemu-xhci" if "usb" in buses else "none")
     if "scsi" in buses:
         _add(devices, "controller", type="scsi", index="0", model="virtio-scsi")
+    if "q35" not in spec.machine:
+        _bridges(devices, spec, buses)
     for nic in spec.nics:
         _nic(devices, nic)
     for number in range(spec.serial_count):
@@ -132,6 +138,18 @@ def _devices(devices: Element, spec: DomainSpec) -> None:
         _add(_add(devices, "video"), "model", type="vga")
     _add(devices, "memballoon", model="none")
     _add(_add(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
+
+
+def _bridges(devices: Element, spec: DomainSpec, buses: set[str]) -> None:
+    """What does not fit on the bus of i440fx is behind bridges, which have its last slots. libvirt would give them the first ones, and a
+    guest that looks behind a bridge as soon as it finds it would count the NICs there before the others.
+    """
+    wanted = len(spec.nics) + sum(disk.bus == "virtio" for disk in spec.disks) + len(buses & {"sata", "scsi", "usb"})
+    wanted += 2 + (spec.graphics == "vnc")  # random numbers; a slot that libvirt keeps free; the screen
+    count = -(-max(0, wanted - (_SLOTS - _TAKEN_SLOTS)) // (_SLOTS - 2))  # each takes a slot, and has all but one
+    for number in range(count):
+        bridge = _add(devices, "controller", type="pci", index=str(number + 1), model="pci-bridge")
+        _add(bridge, "address", type="pci", domain="0x0000", bus="0x00", slot=f"{_SLOTS - count + number:#04x}", function="0x0")
 
 
 def _disk(devices: Element, disk: DiskSpec, number: int, taken: set[str]) -> None:
