@@ -23,15 +23,13 @@ from ansible_collections.archetype.lab.plugins.module_utils._container_steps imp
 from ansible_collections.archetype.lab.plugins.module_utils._container_work import Worker, check_interfaces, ended
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._waves import BROKEN
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
 SETTLE = 0.5
 """Seconds for which a node must have run before it is called running."""
-BROKEN = "is on a server where an error came between"
-_TOLD = 5
-"""Of what keeps a node from starting, so many are named."""
 
 Containers = t.Mapping[str, DockerContainer]
 
@@ -52,28 +50,12 @@ def apply_nodes(
             if wave is not None and number > wave:
                 break
             nodes = [one for one in found.of_wave(number) if one.want.node not in before]
-            _refuse(worker, nodes, {**before, **found.unmet})
+            worker.refuse(nodes, {**before, **found.unmet})
             _do_wave(worker, nodes)
             found.unmet.update({one.want.node: worker.told(one) for one in nodes if one.want.name in found.failed})
     if worker.broken:
         found.unmet.update({one.want.node: BROKEN for one in found.nodes if one.want.node not in {**before, **found.unmet}})
     return worker.errors
-
-
-def _refuse(worker: Worker, nodes: t.Sequence[NodePlan], unmet: t.Mapping[str, str]) -> None:
-    """Nodes that are not started, as what they wait for is not as it must be. Those that run are left alone."""
-    for one in worker.alive(nodes, lambda one: bool(unmet) and one.busy):
-        waits_for = None if one.want.waits_for is None else frozenset(one.want.waits_for)
-        causes = [f"node {node}, which {reason}" for node, reason in unmet.items() if waits_for is None or node in waits_for]
-        if causes:
-            more = len(causes) - _TOLD
-            told = "; ".join(causes[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
-            error = ApplyError(
-                f"node {one.want.node} is not started: it waits for {told}",
-                hint="mend that; the next run goes on here",
-                objects=(one.want.name,),
-            )
-            worker.fail(one, error, "was not started")
 
 
 def _do_wave(worker: Worker, nodes: t.Sequence[NodePlan]) -> None:

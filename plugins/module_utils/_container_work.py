@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _container_spec as spec
 from ansible_collections.archetype.lab.plugins.module_utils._container_model import ContainersPlan, NodePlan
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
-from ansible_collections.archetype.lab.plugins.module_utils._parallel import attempt
+from ansible_collections.archetype.lab.plugins.module_utils._waves import Workers
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -23,48 +22,14 @@ LOG_LINES = 10
 OUTPUT_LENGTH = 2000
 
 
-class Worker:
-    """Work on the nodes of a plan, in which the failure of a node is remembered, so that later stages leave it out."""
+class Worker(Workers[NodePlan]):
+    """Work on the nodes of a plan for containers."""
 
     def __init__(self, server: Server, found: ContainersPlan) -> None:
+        super().__init__(found.failed)
         self.server = server
         self.docker = server.docker
         self.plan = found
-        self.errors: list[LabError] = []
-        self.reasons: dict[str, str] = {}
-        self.broken = False
-
-    def alive(self, nodes: t.Iterable[NodePlan], choose: t.Callable[[NodePlan], bool] = lambda _node: True) -> list[NodePlan]:
-        return [one for one in nodes if one.want.name not in self.plan.failed and choose(one)]
-
-    def fail(self, node: NodePlan, error: LabError, reason: str = "") -> None:
-        """reason: how it is told to those that wait for the node."""
-        self.plan.failed.add(node.want.name)
-        self.errors.append(error)
-        if reason:
-            self.reasons[node.want.name] = reason
-
-    def told(self, node: NodePlan) -> str:
-        return self.reasons.get(node.want.name, "failed")
-
-    @contextlib.contextmanager
-    def collecting(self) -> t.Iterator[None]:
-        """An error that ends a stage early (broken) is one of its errors; what was done before is not forgotten for it."""
-        try:
-            yield
-        except LabError as error:
-            self.errors.append(error)
-            self.broken = True
-
-    def on_nodes(self, nodes: t.Sequence[NodePlan], work: t.Callable[[NodePlan], None]) -> None:
-        def one(node: NodePlan) -> None:
-            try:
-                work(node)
-            except LabError:
-                self.plan.failed.add(node.want.name)
-                raise
-
-        self.errors += attempt(nodes, one)
 
     def last_words(self, name: str) -> str:
         try:
