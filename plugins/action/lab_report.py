@@ -21,6 +21,8 @@ _SPEC: dict[str, dict[str, t.Any]] = {
     "observation": {"type": "str", "default": "lab_observation"},
     "convergence": {"type": "list", "elements": "str", "default": ["lab_convergence", "lab_taking_back"]},
     "certification": {"type": "list", "elements": "str", "default": ["lab_listening", "lab_sending", "lab_certification"]},
+    "readiness": {"type": "str", "default": "lab_readiness"},
+    "patient": {"type": "bool", "default": False},
     "show": {"type": "bool", "default": True},
     "fail": {"type": "bool", "default": True},
 }
@@ -40,7 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         plan = plain(args["plan"])
         results = {server: _results_of(server, args, task_vars or {}) for server in plan["slices"]}
         predicted = any((one.get("converge") or {}).get("predicted") for one in results.values())
-        report = make_report(plan, results, predicted=predicted)
+        report = make_report(plan, results, predicted=predicted, patient=args["patient"])
         table = render_report(report)
         if args["show"]:
             Display().display(table)
@@ -61,7 +63,8 @@ def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[s
     steps = [one for one in (_ran(registered.get(name)) for name in args["certification"]) if one]
     # A step that fails is why those after it have nothing to show.
     certify = next((one for one in steps if said_of(one)), steps[-1] if steps else None)
-    for one in (info, *runs, certify):
+    ready = _ran(registered.get(args["readiness"]))
+    for one in (info, *runs, certify, ready):
         if one and one.get("unreachable"):
             found["unreachable"] = str(one.get("msg") or "it cannot be reached")
     if runs:
@@ -69,6 +72,8 @@ def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[s
         found["converge"] = {**runs[0], "errors": [*(runs[0].get("errors") or ()), *later]}
     if certify:
         found["certify"] = certify
+    if ready:
+        found["ready"] = ready
     if info and not runs:
         found["info"] = info.get("observed")
     return found

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.module_utils._console import _dialog
 from ansible_collections.archetype.lab.plugins.module_utils._console._text import Screen
 
 if t.TYPE_CHECKING:
@@ -23,30 +24,29 @@ IDLE = 1.0
 """Seconds in which nothing must come before a key is sent."""
 ANSWER = 2.0
 """Seconds that the answer to it has."""
-_WORD = r"(?:yes|no|y|n)"
-_QUESTION = re.compile(
-    rf"\[\s*{_WORD}(?:\s*[/|]\s*{_WORD})*\s*\]|\(\s*{_WORD}(?:\s*[/|]\s*\w+)+\s*\)"  # [no]: [yes/no]: (y/n) (yes/no/abort)
-    r"|\[confirm\]|configuration dialog|\?\s*$|--\s*more\s*--|\(more\)|press any key|:\s*$|\[[^\]]*\]\s*[:?]\s*$",
-    re.IGNORECASE,
-)
-_INVITED = re.compile(r"press\s+(?:return|enter)\s+to\s+(?:get started|activate|start|log ?in|continue)", re.IGNORECASE)
-_WAY_OUT = re.compile(r"abort|cancel|skip|reboot|erase|format", re.IGNORECASE)
-_PROMPT = re.compile(r"^\S{1,80}[>#$%]\s*$")
+_CHOICE = re.compile(r"[\[(]\s*(?:yes|no|y|n)(?:\s*[/|]\s*\w+)*\s*[\])]|\[confirm\]|configuration dialog", re.IGNORECASE)
+"""A question wherever it stands in its line, as messages come behind it."""
+_PROMPT = re.compile(r"\S{1,80}[>#$%]\s*")
 
 
 def may_send_enter(screen: t.Sequence[str]) -> bool:
     """Whether Enter answers nothing on this screen: on an empty one, at a command prompt, and where it is asked for.
 
-    Messages may come behind a question, and on its line. So the last line that tells counts: a question, an invitation, or a prompt.
+    Messages may have come since: the last line that is an invitation, a question, or a prompt is what counts.
     """
     for line in reversed(screen):
-        if _INVITED.search(line):
-            return not _WAY_OUT.search(line)
-        if _QUESTION.search(line):
+        if _dialog.noise(line) and not _CHOICE.search(line):
+            continue
+        if _dialog.starts([line]):
+            return True
+        if _CHOICE.search(line) or any(kind(line) for kind in _ANSWERED):
             return False
-        if _PROMPT.search(line.strip()):
+        if _PROMPT.fullmatch(line.strip()):
             return True
     return True
+
+
+_ANSWERED = (_dialog.asks, _dialog.asks_user, _dialog.asks_password, _dialog.pager, _dialog.hands_off)
 
 
 def probe(stream: ConsoleStream, before: t.Sequence[str], pattern: str) -> bool:

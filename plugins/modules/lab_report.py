@@ -36,6 +36,14 @@ options:
     type: list
     elements: str
     default: [lab_listening, lab_sending, lab_certification]
+  readiness:
+    description: Name of the variable in which every server has the result of M(archetype.lab.lab_ready), where nodes are waited for.
+    type: str
+    default: lab_readiness
+  patient:
+    description: Whether a node that takes longer than its kind gives it is C(starting). Else it is an error.
+    type: bool
+    default: false
   show:
     description: Whether the table is shown.
     type: bool

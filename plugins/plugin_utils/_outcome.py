@@ -23,13 +23,15 @@ class Outcome:
     unreachable: why it could not be reached. broken: why converging stopped before anything was done. errors: message -> its objects.
     changes: object -> what was done to it, or in check mode would be. certified: what it saw of the frames, or None.
     cut_short: converging ended before it looked at the nodes, so that nothing is known of them.
+    machines: domain -> what is known of it. starts: container or domain -> when it was started.
+    readiness: node -> how ready it was found to be, None where nobody looked. unwatched: why nobody could.
     """
 
     def __init__(self, plan: Json, server: str, results: Json) -> None:
         self.server = server
         self.bridge = str(plan["bridge"]["name"])
-        converge, certify, info = (_given(results.get(stage)) for stage in ("converge", "certify", "info"))
-        self.unreachable = _unreachable(results.get("unreachable"), converge, certify, info)
+        converge, certify, info, ready = (_given(results.get(stage)) for stage in ("converge", "certify", "info", "ready"))
+        self.unreachable = _unreachable(results.get("unreachable"), converge, certify, info, ready)
         self.converged = converge is not None and "changes" in converge
         self.errors = [] if converge is None else _errors(converge)
         self.broken = "; ".join(message for message, _objects in self.errors) if converge is not None and not self.converged else ""
@@ -42,8 +44,18 @@ class Outcome:
             for one in (converge or {}).get("containers") or ()
             if one.get("status")
         }
-        self.cut_short = self.converged and bool(self.errors) and "containers" not in (converge or {})
         self.info = None if converge is not None or info is None else info.get("observed", info)
+        seen = converge or self.info or {}
+        self.machines: dict[str, Json] = {str(one["name"]): one for one in seen.get("vms") or () if one.get("name")}
+        self.statuses.update({name: str(one["status"]) for name, one in self.machines.items() if one.get("status")})
+        self.starts = {
+            str(one["name"]): str(one.get("started_at") or "") for layer in ("containers", "vms") for one in seen.get(layer) or ()
+        }
+        self.readiness: dict[str, Json] | None = None
+        if ready is not None and "nodes" in ready:
+            self.readiness = {str(one["node"]): one for one in ready["nodes"]}
+        self.unwatched = "" if ready is None or self.readiness is not None else _message(ready)
+        self.cut_short = self.converged and bool(self.errors) and "containers" not in (converge or {})
 
     @property
     def silent(self) -> bool:
@@ -118,3 +130,7 @@ def describe_change(change: Json) -> str:
 
 def _shown(value: t.Any) -> str:
     return "none" if value in (None, "", [], {}) else str(value)
+
+
+def joined(reasons: t.Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))

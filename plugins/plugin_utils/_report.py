@@ -14,12 +14,13 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._lean import PORT, whole
-from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import Outcome, describe_change
+from ansible_collections.archetype.lab.plugins.plugin_utils._node_states import NodeStates, State
+from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import Outcome, describe_change, joined
 from ansible_collections.archetype.lab.plugins.plugin_utils._proof import Proof
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 LINK_STATES = ("up", "down", "error", "pending")
-NODE_STATES = ("ready", "stopped", "error", "pending")
+NODE_STATES = ("ready", "starting", "stopped", "error", "pending")
 _COMPARED = ("tag", "trunks", "vlan_mode", "mtu", "mac", "vni", "local", "remotes", "dst_port", "enabled", "parent", "mode", "impairment")
 _LEFT_OPEN = ("mtu", "mac", "impairment")
 """What is as it comes where nothing is declared."""
@@ -28,18 +29,15 @@ _ON_BRIDGE = {"tag", "trunks", "vlan_mode"}
 """What only ports on the bridge have."""
 _LINK_FIELDS = ("type", "far", "proof", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")
 
-State = tuple[str, str]
-"""A state, and the reason for it."""
 
-
-def make_report(plan: Json, results: Json, *, predicted: bool = False) -> dict[str, t.Any]:
+def make_report(plan: Json, results: Json, *, predicted: bool = False, patient: bool = False) -> dict[str, t.Any]:
     """The report on a run, as JSON values.
 
-    results: server -> C({converge, certify, info, unreachable}), each as the module returned it, or absent where it did not run.
+    results: server -> C({converge, certify, info, ready, unreachable}), each as the module returned it, or absent where it did not run.
     info counts only where converge is absent. predicted: converge ran in check mode, so that its changes are differences that are
-    still there.
+    still there. patient: a node that is late is starting; else it is an error.
     """
-    return _Reporter(plan, results, predicted).report()
+    return _Reporter(plan, results, predicted, patient).report()
 
 
 def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
@@ -48,8 +46,10 @@ def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
     It failed when there is an error on one of its objects. Where a whole server failed, or cannot be reached, the other half may be there
     from an earlier run, and working: then a half is only taken back where this run made or changed it. What still joins something stays:
     a segment of two or more servers that are well, and the management network, which joins the nodes of each server to that server.
+    Whether nodes are ready has no say in it.
     """
-    reporter = _Reporter(plan, results, predicted=False)
+    wired = {server: {stage: one for stage, one in result.items() if stage != "ready"} for server, result in results.items()}
+    reporter = _Reporter(plan, wired)
     back: dict[str, list[str]] = {server: [] for server in sorted(plan["slices"])}
     for key, link in sorted(plan["links"].items()):
         own = {server: reporter.outcomes[server].errors_of(reporter.link_names(key, server)) for server in link["servers"]}
@@ -66,22 +66,18 @@ def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
 
 
 class _Reporter:
-    def __init__(self, plan: Json, results: Json, predicted: bool) -> None:
+    def __init__(self, plan: Json, results: Json, predicted: bool = False, patient: bool = False) -> None:
         self.plan = plan
         self.predicted = predicted
         self.nodes: Json = plan["nodes"]
         self.links: Json = plan["links"]
-        declared = {one["name"] for part in plan["slices"].values() for one in part["containers"]}
-        self.foreign = {node["container"] for node in self.nodes.values()} - declared
-        """Containers that are not the lab's: their links tell whether they run."""
-        self.ending = {one["name"] for part in plan["slices"].values() for one in part["containers"] if one.get("hold") == "exit"}
-        """Containers that are to end by themselves, and are ready when they did."""
         self.outcomes = {server: Outcome(plan, server, results.get(server) or {}) for server in sorted(plan["slices"])}
         self.certifying = any(one.certified is not None or one.certify_error for one in self.outcomes.values())
+        self.devices = NodeStates(plan, self.outcomes, predicted=predicted, patient=patient, certifying=self.certifying)
         self.proof = Proof(plan, {server: one.certified for server, one in self.outcomes.items() if one.certified is not None})
 
     def report(self) -> dict[str, t.Any]:
-        self.node_states = {name: self._node_state(name) for name in sorted(self.nodes)}
+        self.node_states = {name: self.devices.state(name, self.node_names(name)) for name in sorted(self.nodes)}
         link_states = {key: self._link_state(key) for key in sorted(self.links)}
         servers = {server: self._server(outcome) for server, outcome in self.outcomes.items()}
         states = {
@@ -121,7 +117,10 @@ class _Reporter:
             "name": name,
             "state": state,
             "reason": reason,
+            "type": self.devices.type(node),
+            "since": self.devices.since(name),
             **{field: node[field] for field in ("kind", "server", "container", "image", "shell")},
+            "console": node.get("console"),
             "management": {family: (node["management"] or {}).get(family, "") for family in ("ipv4", "ipv6")},
         }
 
@@ -141,10 +140,11 @@ class _Reporter:
 
     def _sandboxes(self, link: Json, server: str) -> set[str]:
         ends = (end for end in link["endpoints"] if end["server"] == server and end["node"] in self.nodes)
-        return {self.nodes[end["node"]]["sandbox"] for end in ends}
+        return {self.nodes[end["node"]]["sandbox"] for end in ends} - {""}
 
-    def _node_names(self, name: str) -> set[str]:
-        return {name, self.nodes[name]["container"], self.nodes[name]["sandbox"]}
+    def node_names(self, name: str) -> set[str]:
+        """A machine is in no sandbox."""
+        return {name, self.nodes[name]["container"], self.nodes[name]["sandbox"]} - {""}
 
     # servers
 
@@ -160,51 +160,11 @@ class _Reporter:
                 names |= self.link_names(key, outcome.server)
         for name, node in self.nodes.items():
             if node["server"] == outcome.server:
-                names |= self._node_names(name)
+                names |= self.node_names(name)
         reasons = outcome.errors_beside(names)
         if outcome.certify_error:
             reasons.append(f"certification failed: {outcome.certify_error}")
-        return {"state": "error" if reasons else "ok", "reason": _joined(reasons)}
-
-    # nodes
-
-    def _node_state(self, name: str) -> State:
-        node = self.nodes[name]
-        outcome = self.outcomes[node["server"]]
-        names = self._node_names(name)
-        errors = [outcome.down()] if outcome.down() else outcome.errors_of(names)
-        if errors:
-            return "error", _joined(errors)
-        if self.predicted:
-            return self._predicted_node(outcome, outcome.changes_of({node["container"], node["sandbox"]}))
-        if outcome.info is not None:
-            return ("ready", "") if node["container"] in self.foreign else self._observed_node(node, outcome.info)
-        if outcome.cut_short:
-            return "error", _joined(message for message, _objects in outcome.errors)
-        status = outcome.statuses.get(node["container"], "running")
-        if status != "running":
-            return "stopped", f"container {node['container']} is {status}"
-        return ("ready", "") if outcome.converged else ("pending", "nothing was done")
-
-    def _predicted_node(self, outcome: Outcome, changes: t.Sequence[Json]) -> State:
-        if outcome.silent or (changes and not self.certifying):
-            return "pending", _joined([f"{one['kind']} would be {_done(one['action'])}" for one in changes]) or "nothing was done"
-        if changes and all(one.get("action") == "start" for one in changes):
-            return "stopped", _joined([f"{one['kind']} {one['name']} is not running" for one in changes])
-        return ("error", _joined([describe_change(one) for one in changes])) if changes else ("ready", "")
-
-    def _observed_node(self, node: Json, info: Json) -> State:
-        found = next((one for one in info.get("containers") or () if one.get("name") == node["container"]), None)
-        if found is None:
-            return "error", f"container {node['container']} is missing"
-        done = node["container"] in self.ending and found.get("status") == "exited" and found.get("exit_code") == 0
-        for name, status in (
-            (node["container"], "running" if done else found.get("status")),
-            (node["sandbox"], found.get("sandbox_status", "running")),
-        ):
-            if status != "running":
-                return "stopped", f"container {name} is {status}"
-        return "ready", ""
+        return {"state": "error" if reasons else "ok", "reason": joined(reasons)}
 
     # links
 
@@ -213,7 +173,7 @@ class _Reporter:
         ends = link["endpoints"]
         errors = [reason for server in link["servers"] for reason in self._link_errors(key, server)]
         if errors:
-            return "error", _joined(errors)
+            return "error", joined(errors)
         stopped = sorted({end["node"] for end in ends if self.node_states.get(end["node"], ("", ""))[0] == "stopped"})
         if (len(ends) < 2 and link["proof"] == "frames") or stopped:
             return "down", f"node {', '.join(stopped)} is stopped" if stopped else "only one endpoint" if ends else "no endpoint"
@@ -221,14 +181,14 @@ class _Reporter:
         unproven = [self.outcomes[server] for server in link["servers"] if self.outcomes[server].certified is None]
         if len(unproven) == len(link["servers"]) and not any(one.certify_error for one in unproven):
             if differences and not (self.predicted and not self.certifying):
-                return "error", _joined(differences)
+                return "error", joined(differences)
             silent = all(one.silent for one in unproven)
             would = f"{len(differences)} of its objects would change" if differences else ""
             return "pending", would or ("nothing was done" if silent else "not certified")
         missing = [f"{one.server} was not certified: {one.certify_error or 'no result'}" for one in unproven]
         faults = [*differences, *missing, *self.proof.faults(key, but={one.server for one in unproven})]
         if faults:
-            return "error", _joined(faults)
+            return "error", joined(faults)
         silent_ends = self.proof.without_carrier(key) if link["proof"] == "device" else ""
         return ("down", silent_ends) if silent_ends else ("up", "")
 
@@ -261,6 +221,8 @@ def _compare(what: str, have: Json | None, want: Json) -> list[str]:
     if have is None:
         return [f"{what} is missing"]
     open_ones = {name for name in _LEFT_OPEN if not want.get(name)}
+    if want.get("device") == "tap":
+        open_ones |= {"mac"}
     if want.get("device") in _OFF_BRIDGE:
         open_ones |= _ON_BRIDGE
     if want.get("device") == "tap":
@@ -276,11 +238,3 @@ def _compare(what: str, have: Json | None, want: Json) -> list[str]:
 def _end_of(one: Json) -> str:
     """What tells a port that has no device on its server; empty for what is no port."""
     return f"{one.get('node', '')}:{one['interface']}" if one.get("interface") else ""
-
-
-def _done(action: str) -> str:
-    return {"stop": "stopped", "run": "run"}.get(action, action + ("d" if action.endswith("e") else "ed"))
-
-
-def _joined(reasons: t.Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))

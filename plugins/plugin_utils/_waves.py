@@ -26,6 +26,7 @@ def after_wave(earlier: Json, later: Json) -> dict[str, t.Any]:
         "changes": changes,
         "plan": dict(Counter(change["action"] for change in changes)),
         "containers": later.get("containers") or earlier.get("containers") or [],
+        "vms": later.get("vms") or earlier.get("vms") or [],
         "waiting": later.get("waiting") or [],
         "unmet": {**(earlier.get("unmet") or {}), **(later.get("unmet") or {})},
     }

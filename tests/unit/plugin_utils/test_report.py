@@ -80,7 +80,7 @@ def test_all_is_up_and_ready_when_every_frame_arrived():
     report = make_report(PLAN, good())
     assert report["ok"]
     assert report["summary"]["links"] == {"up": 3, "down": 0, "error": 0, "pending": 0}
-    assert report["summary"]["nodes"] == {"ready": 3, "stopped": 0, "error": 0, "pending": 0}
+    assert report["summary"]["nodes"] == {"ready": 3, "starting": 0, "stopped": 0, "error": 0, "pending": 0}
     assert report["servers"] == {"srv1": {"state": "ok", "reason": ""}, "srv2": {"state": "ok", "reason": ""}}
     assert json.loads(json.dumps(report)) == report
 
