@@ -273,6 +273,8 @@ def access_options() -> Spec:
                 "command": {"type": "str", "default": ""},
                 "prompt": {"type": "str", "default": ""},
                 "pager_off": {"type": "str", "default": ""},
+                "enable": {"type": "str", "default": ""},
+                "volatile": {"type": "list", "elements": "str", "default": []},
             },
         },
         "post_boot": {"type": "list", "elements": "str", "default": []},

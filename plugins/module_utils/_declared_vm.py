@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""Virtual machines of the declared state, and how nodes of either sort are talked to. Part of C(_declared.py), which says what holds for all."""
+"""Virtual machines of the declared state, and how nodes of either sort are talked to. Part of C(_declared.py), which says what holds."""
 
 from __future__ import annotations
 
@@ -163,13 +163,22 @@ class Probe:
 class Save:
     """How the running configuration is read. method: C(none), C(exec) (a command in the container), C(console), C(file) (of the container).
 
-    command: the command, or the path of the file. prompt: regular expression of the console's prompt. pager_off: sent before command.
+    command: the command, or the path of the file. prompt: regular expression of the console's prompt where command may be given; enable:
+    what leads there from any other prompt. pager_off: sent before command. volatile: regular expressions of lines that are no part of
+    the configuration, or differ each time; they are left out.
     """
 
     method: str = "none"
     command: str = ""
     prompt: str = ""
     pager_off: str = ""
+    enable: str = ""
+    volatile: tuple[str, ...] = ()
+
+    @classmethod
+    def from_params(cls, values: t.Mapping[str, t.Any]) -> Save:
+        given: dict[str, t.Any] = {key: str(value) for key, value in values.items() if value is not None and key in cls.__dataclass_fields__}
+        return cls(**{**given, "volatile": tuple(str(one) for one in values.get("volatile") or ())})
 
 
 @dataclass(frozen=True)
@@ -190,13 +199,12 @@ class Access:
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Access:
-        save = {key: str(value) for key, value in (values.get("save") or {}).items() if value is not None}
         return cls(
             node=str(values["node"]),
             type=str(values["type"]),
             name=str(values["name"]),
             readiness=Probe.from_params(values.get("readiness") or {}),
-            save=Save(**save),
+            save=Save.from_params(values.get("save") or {}),
             post_boot=tuple(str(one) for one in values.get("post_boot") or ()),
             username=str(values.get("username") or ""),
             password=str(values.get("password") or ""),

@@ -115,7 +115,9 @@ class StartupConfig:
     template: whether fields such as C({{ .ShortName }}) are filled in in the user's own.
     accepts: pattern of what the device reads at its start, where that is one form of several; what does not fit is a part, it goes to
     part_path, and the command part_apply runs when the node has started.
-    medium: of native VMs (C(iso), C(usb), C(cloud-init) ...).
+    medium: of native VMs: C(iso), C(cloud-init), C(usb), or C(poap), which is no medium but an answer of the management network. label, file:
+    of its file system, and on it. archive: name of a gzipped tar archive on the medium that has the file in it. bus: of the medium, where
+    it is not the usual one.
     """
 
     path: str = ""
@@ -125,6 +127,8 @@ class StartupConfig:
     medium: str = ""
     label: str = ""
     file: str = ""
+    archive: str = ""
+    bus: str = ""
     each: str = ""
     accepts: str = ""
     part_path: str = ""
@@ -159,12 +163,18 @@ class Console:
 
 @dataclass(frozen=True)
 class SaveConfig:
-    """How the running configuration is read. method: C(none), C(exec), C(console), C(ssh), C(file). command: or the path of the file."""
+    """How the running configuration is read. method: C(none), C(exec), C(console), C(ssh), C(file). command: or the path of the file.
+
+    prompt: of the console, where command may be given; enable: what leads there from any other prompt. volatile: expressions of lines that
+    are no part of the configuration, or differ each time.
+    """
 
     method: str = "none"
     command: str = ""
     prompt: str = ""
     pager_off: str = ""
+    enable: str = ""
+    volatile: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,6 +191,8 @@ class Connection:
 @dataclass(frozen=True)
 class Kind:
     """One kind, with the overrides of image and lab in it. hardware: of native VMs, as the schema describes it. memory: bytes; cpu: CPUs.
+
+    packed_only: why there is no machine of this kind from a disk image alone; empty where there is. C(_kinds.why_not_native) has it in words.
 
     post_boot: commands (argument lists) that run in the node once it is ready. link_apply_mode: how a changed link reaches a running node.
     vm_image: whether an image is a disk image rather than a container's is told by its name (C(_kinds.is_disk_image)).
@@ -203,6 +215,7 @@ class Kind:
     post_boot: tuple[tuple[str, ...], ...] = ()
     memory: int = 0
     cpu: float = 0.0
+    packed_only: str = ""
     hardware: t.Mapping[str, t.Any] = field(default_factory=dict)
     link_apply_mode: str = "recreate"
     addresses: bool = False
