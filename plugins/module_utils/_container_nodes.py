@@ -23,7 +23,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._container_steps imp
 from ansible_collections.archetype.lab.plugins.module_utils._container_work import Worker, check_interfaces, ended
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
-from ansible_collections.archetype.lab.plugins.module_utils._waves import BROKEN
+from ansible_collections.archetype.lab.plugins.module_utils._waves import BROKEN, in_turn
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -35,20 +35,25 @@ Containers = t.Mapping[str, DockerContainer]
 
 
 def apply_nodes(
-    server: Server, found: ContainersPlan, *, wave: int | None = None, blocked: t.Mapping[str, str] | None = None
+    server: Server,
+    found: ContainersPlan,
+    *,
+    wave: int | None = None,
+    blocked: t.Mapping[str, str] | None = None,
+    after: int | None = None,
 ) -> list[LabError]:
     """Deliver files, make and start nodes, run their commands, and see that they stay. One error per object that failed.
 
     wave: nodes of later waves are left alone, all are done without it. blocked: nodes that failed in an earlier wave, with the reason:
-    they are not tried again, and who waits for one of them is not started.
+    they are not tried again, and who waits for one of them is not started. after: the wave up to which all was done already.
     """
     worker = Worker(server, found)
     before = dict(blocked or {})
     found.failed.update(one.want.name for one in found.nodes if one.want.node in before)
     with worker.collecting():
         for number in found.waves():
-            if wave is not None and number > wave:
-                break
+            if not in_turn(number, wave, after):
+                continue
             nodes = [one for one in found.of_wave(number) if one.want.node not in before]
             worker.refuse(nodes, {**before, **found.unmet})
             _do_wave(worker, nodes)

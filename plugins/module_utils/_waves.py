@@ -43,6 +43,11 @@ class Planned(t.Protocol):
     def busy(self) -> bool: ...
 
 
+def in_turn(number: int, wave: int | None, after: int | None) -> bool:
+    """Whether a wave is done now. wave: the last one, None for all; after: the one up to which all was done already."""
+    return (wave is None or number <= wave) and (after is None or number > after)
+
+
 _P = t.TypeVar("_P", bound=Planned)
 
 

@@ -35,6 +35,11 @@ class Domain:
     def running(self) -> bool:
         return self.status in ("running", "paused")
 
+    @property
+    def boot(self) -> str:
+        """What tells this start of it from every other, of any domain."""
+        return f"{self.uuid}@{self.started}"
+
 
 @dataclass(frozen=True)
 class Host:
