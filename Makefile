@@ -20,10 +20,23 @@ export ANSIBLE_HOME := $(CURDIR)/.ansible
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(BIN):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
+# Install those packages that are missing; of some it is their program that counts, wherever it is from.
+define INSTALL
+	@missing=""; for name in $(1); do \
+		case $$name in docker.io) have=dockerd;; openvswitch-switch) have=ovs-vswitchd;; libvirt-daemon-system) have=libvirtd;; *) have=none;; esac; \
+		if command -v $$have >/dev/null; then continue; fi; \
+		dpkg-query -Wf '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || missing="$$missing $$name"; done; \
+	if [ -n "$$missing" ]; then echo "Installing$$missing ..."; $(SUDO) apt-get update -q >/dev/null; \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing >/dev/null; fi
+endef
+
 LINK := collections/ansible_collections/archetype/lab
 DEMO := -i inventory/this_machine.yml -i playbooks/files/demo/demo.lab.yml
 TEST_PACKAGES := docker.io ethtool iperf3 iproute2 iputils-ping mmdebstrap nftables openssh-client openssh-server openvswitch-switch \
-	busybox-static procps python3-venv shellcheck strace sudo tcpdump util-linux
+	busybox-static libvirt-clients libvirt-daemon-system lz4 mtools ovmf procps python3-venv qemu-system-x86 qemu-utils shellcheck \
+	strace sudo syslinux tcpdump util-linux xorriso
+# What libvirt-python is built with; there are no wheels of it.
+BUILD_PACKAGES := gcc libc6-dev libvirt-dev pkg-config python3-dev
 
 .PHONY: help
 help: ## This list
@@ -44,7 +57,12 @@ $(VENV)/.controller: tests/constraints.txt | $(VENV)/bin/python3
 	@$(BIN)/pip install -q -c tests/constraints.txt ansible-core
 	@touch $@
 
-$(VENV)/.tests: tests/constraints.txt tests/requirements.txt roles/lab_server/files/requirements.txt $(VENV)/.controller
+$(VENV)/.build-packages: | $(VENV)/bin/python3
+	$(call INSTALL,$(BUILD_PACKAGES))
+	@touch $@
+
+$(VENV)/.tests: tests/constraints.txt tests/requirements.txt roles/lab_server/files/requirements.txt roles/lab_server/files/requirements-vms.txt \
+		$(VENV)/.controller | $(VENV)/.build-packages
 	@echo "Installing the test tools into .venv ..."
 	@$(BIN)/pip install -q -c tests/constraints.txt -r tests/requirements.txt
 	@touch $@
@@ -75,13 +93,8 @@ venv: $(VENV)/.tests $(LINK) ## The virtual environment for work on the collecti
 netlab: $(NETLAB)/.done ## netlab, in a virtual environment of its own, for the tests of its topologies
 
 .PHONY: system
-system: ## The system packages that the tests need; a Docker or Open vSwitch from elsewhere is not replaced
-	@missing=""; for name in $(TEST_PACKAGES); do \
-		case $$name in docker.io) have=dockerd;; openvswitch-switch) have=ovs-vswitchd;; *) have=none;; esac; \
-		if command -v $$have >/dev/null; then continue; fi; \
-		dpkg-query -Wf '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || missing="$$missing $$name"; done; \
-	if [ -n "$$missing" ]; then echo "Installing$$missing ..."; $(SUDO) apt-get update -q >/dev/null; \
-		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing >/dev/null; fi
+system: ## The system packages that the tests need; a Docker, Open vSwitch or libvirt from elsewhere is not replaced
+	$(call INSTALL,$(TEST_PACKAGES))
 
 .PHONY: test
 test: lint unit sanity integration molecule demo-test ## All tests, from a fresh clone
