@@ -257,6 +257,7 @@ def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Js
     mark = parse_alias(device.alias) if device is not None else None
     host = mark is not None and mark.kind == HOST_ROLE
     node, interface = _endpoint(port, device)
+    several = device is not None and device.tap is not None and device.tap.queues
     sandbox = sandboxes.get(node, "") if device is None or device.tap is None else ""
     inside = have.inside.get(sandbox, {}).get(interface)
     joined = device is not None and inside is not None and device.peer_index == inside.index
@@ -273,7 +274,7 @@ def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Js
         "trunks": list(port.trunks) if port else [],
         "vlan_mode": (port.vlan_mode if port else None) or "",
         "group": device.group if device else 0,
-        "queues": 0 if device is not None and device.tap is not None and device.tap.queues else 1,
+        "queues": 0 if several else 1,  # 0: the device does not know how many the machine may open
         "enabled": (host or port is not None) and device is not None and device.up,
         "parent": "",
         "mode": "",
@@ -285,7 +286,7 @@ def _port(lab: str, name: str, have: Have, sandboxes: t.Mapping[str, str]) -> Js
 
 
 def _sort(device: Device | None, *, host: bool) -> str:
-    """What a port is, by its device. Of a tap with several queues it is the machine that has their number."""
+    """What a port is, by its device. A tap that has no mark is somebody else's, which the port only puts on the bridge."""
     if device is None:
         return "none"
     if device.tap is not None and parse_alias(device.alias) is not None:

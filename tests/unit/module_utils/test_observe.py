@@ -14,7 +14,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _lock, _obser
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port, Tunnel
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import OWN_NETNS, Address, Device, DeviceRoute, Vxlan
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import OWN_NETNS, Address, Device, DeviceRoute, Tap, Vxlan
 from ansible_collections.archetype.lab.plugins.module_utils._observe import Query, observe
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsBridge, OvsInterface, OvsPort
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -145,6 +145,23 @@ def test_what_the_lab_has_is_in_the_shape_of_the_declared_state(machine: Machine
         }
     ]  # fmt: skip
     assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}}
+
+
+@pytest.mark.parametrize(("queues", "marked"), [(False, True), (True, True), (False, False)])
+def test_a_tap_has_no_sandbox_and_no_mac_and_is_as_declared(machine: Machine, queues: bool, marked: bool) -> None:
+    alias = "archetype-lab:demo:port:vm1:eth1" if marked else ""
+    tap = Tap(0, queues, persistent=True, used=True)
+    machine.net.devices["ap7"] = Device("ap7", 12, "tun", 9500, "9e:00:00:00:00:01", True, True, alias, 9, tap=tap)
+    machine.docker.containers["demo-vm1.sb"] = box("demo-vm1.sb", "demo", "sandbox", "vm1", "exited")
+    ids = marks("demo", "port", link="L", node="vm1", interface="eth1")
+    machine.ovs.ports["ap7"] = ovs_port("ap7", 5, 3002, ids, vlan_mode="dot1q-tunnel")
+    (port,) = machine.observe()["ports"]
+    assert port == {
+        "name": "ap7", "device": "tap" if marked else "none", "link": "L", "node": "vm1", "interface": "eth1", "sandbox": "",
+        "mac": "", "mtu": 9500, "tag": 3002, "trunks": [], "vlan_mode": "dot1q-tunnel", "group": 9, "enabled": True,
+        "queues": 0 if queues else 1,
+        "parent": "", "mode": "", "addresses": [], "routes": [], "impairment": None, "lab": "demo", "carrier": True, "ofport": 5,
+    }  # fmt: skip
 
 
 def test_every_backend_is_read_once(machine: Machine) -> None:
