@@ -177,8 +177,9 @@ class Save:
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Save:
-        given: dict[str, t.Any] = {key: str(value) for key, value in values.items() if value is not None and key in cls.__dataclass_fields__}
-        return cls(**{**given, "volatile": tuple(str(one) for one in values.get("volatile") or ())})
+        texts = ("method", "command", "prompt", "pager_off", "enable")
+        given = {key: str(values[key]) for key in texts if values.get(key) is not None}
+        return cls(**given, volatile=tuple(str(one) for one in values.get("volatile") or ()))
 
 
 @dataclass(frozen=True)
