@@ -42,12 +42,16 @@ class _Boot(t.NamedTuple):
 
 
 class Watch:
-    """Looks at the same nodes again and again, and reads only what is new. memory: what is known of them; see C(_ready_state.py)."""
+    """Looks at the same nodes again and again, and reads only what is new. memory: what is known of them; see C(_ready_state.py).
+
+    boots: what tells the present process of each node from every other, at the last look.
+    """
 
     def __init__(self, server: Server, lab: str, access: t.Sequence[Access], *, write: bool = True) -> None:
         _ready_scan.check(one.readiness for one in access)
         self.access = tuple(access)
         self.memory = _ready_state.load(lab, write=write)
+        self.boots: dict[str, str] = {}
         self._server = server
         self._lab = lab
         self._reading: dict[str, tuple[str, Log, Scan]] = {}
@@ -55,12 +59,13 @@ class Watch:
     def look(self, now: float | None = None) -> list[State]:
         """Every node, in their order. Raises LabError when containers or domains cannot be listed."""
         moment = time.time() if now is None else now
-        boots = self.boots()
+        boots = self._boots()
+        self.boots = {node: boot.identity for node, boot in boots.items()}
         states = fetch(self.access, lambda one: self._state(one, boots.get(one.node), moment))
-        self.memory.ready({state.node: boots[state.node].identity for state in states if self._to_remember(state, boots)}, moment)
+        self.memory.ready({state.node: self.boots[state.node] for state in states if self._to_remember(state)}, moment)
         return states
 
-    def boots(self) -> dict[str, _Boot]:
+    def _boots(self) -> dict[str, _Boot]:
         """What there is of each node, whether it runs or not."""
         names = {kind: [one.name for one in self.access if one.type == kind] for kind in ("container", "vm")}
         containers = self._server.docker.inspect(names["container"]) if names["container"] else {}
@@ -75,8 +80,8 @@ class Watch:
                 found[one.node] = _Boot(f"{container.id}@{container.started_at}", container.begun_at, container)
         return found
 
-    def _to_remember(self, state: State, boots: t.Mapping[str, _Boot]) -> bool:
-        return state.state == "ready" and state.node in boots and any(one.node == state.node and probed(one) for one in self.access)
+    def _to_remember(self, state: State) -> bool:
+        return state.state == "ready" and any(one.node == state.node and probed(one) for one in self.access)
 
     def _state(self, one: Access, boot: _Boot | None, now: float) -> State:
         what = "domain" if one.type == "vm" else "container"

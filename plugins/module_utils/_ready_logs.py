@@ -100,3 +100,15 @@ def console_log(lab: str, domain: str) -> str:
     """The file that has what comes out of a machine's first serial port."""
     _server.lab_path(lab)
     return os.path.join(_server.VM_DIR, lab, domain, "console.log")
+
+
+def last_bytes(path: str, size: int = 16384) -> bytes:
+    """The end of a file; nothing where there is none. Raises ReadError."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - size))
+            return stream.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise ReadError(f"the console's log {path} cannot be read: {error.strerror}", objects=(path,)) from error

@@ -180,6 +180,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _ready
 from ansible_collections.archetype.lab.plugins.module_utils._argspec import access_options, lab_option
 from ansible_collections.archetype.lab.plugins.module_utils._changes import result_of
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access
+from ansible_collections.archetype.lab.plugins.module_utils._ready_commands import Runner
 from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
@@ -201,8 +202,10 @@ def main() -> None:
         with Server() as server:
             watch = _ready.Watch(server, module.params["lab"], access, write=not module.check_mode)
             states = _ready.wait(watch, limit, max(0.1, module.params["interval"]))
+            runner = Runner(server, module.params["lab"], watch.memory)
+            states = runner.run(access, watch.boots, states)
         return {
-            **result_of([], diff=module._diff),  # noqa: SLF001
+            **result_of(runner.changes, diff=module._diff),  # noqa: SLF001
             "ready": all(one.state == "ready" for one in states),
             "nodes": [one.to_dict() for one in states],
         }
