@@ -88,7 +88,9 @@ class Joined:
             return []
         return [{"to": "default", "via": address} for address in self._gateway(self.homes[end.node]).values() if address]
 
-    def declare(self, server: str, hosts: list[dict[str, t.Any]], ports: t.Sequence[Json]) -> dict[str, t.Any] | None:
+    def declare(
+        self, server: str, hosts: list[dict[str, t.Any]], ports: t.Sequence[Json], leases: t.Sequence[Json] = ()
+    ) -> dict[str, t.Any] | None:
         """The server's slice of it, in the shape of C(module_utils/_declared.py)."""
         if self.network is None or server not in self.servers:
             return None
@@ -98,6 +100,7 @@ class Joined:
             "masquerade": self.topology.management.external_access,
             "ports": [{key: value for key, value in port.items() if key != "node"} for port in ports],
             "hosts": hosts,
+            "leases": list(leases),
         }
 
     def _families(self) -> dict[str, t.Any]:

@@ -111,6 +111,11 @@ def own_number(low: int, high: int, lab: str, node: str) -> int:
     return _number(low, high, "number", lab, node)
 
 
+def console_port(lab: str, node: str, serial: int, ports: tuple[int, int]) -> int:
+    """The TCP port, of a range, that a machine's serial port has on its server where nothing is in its way."""
+    return _number(*ports, "console", lab, node, str(serial))
+
+
 def candidates(first: str, again: t.Callable[[int], str]) -> t.Iterator[str]:
     """The names or addresses that one object may have, best first."""
     yield first

@@ -72,7 +72,7 @@ class _LabFileReader(Reader):
         topology = self._topology(file)
         servers = self._servers(file.get("servers"))
         pins = self._pins(file.get("placement"), topology, servers)
-        topology = self._with_images(topology, images, file.get("images"))
+        self._check_images(topology, file.get("images"))
         self._unused_image_settings(topology, images, file.get("image_settings"))
         if self.boolean(file.get("management"), "management") is False:
             topology = replace(topology, management=replace(topology.management, enabled=False))
@@ -137,7 +137,8 @@ class _LabFileReader(Reader):
         return parts
 
     def _unused_image_settings(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> None:
-        used = {node.image for node in topology.nodes.values()} | {name for name, image in images.items() if image}
+        references = {node.reference for node in topology.nodes.values()}
+        used = {images.get(one, one) for one in references} | references | {name for name, image in images.items() if image}
         for name in value.entries if isinstance(value, MapValue) and topology is not _EMPTY else ():
             if name not in used:
                 self.notes.append(f"image_settings: no node has the image {quote(name)}. {self.near(name, used)}".strip())
@@ -222,16 +223,14 @@ class _LabFileReader(Reader):
         entries = value.entries.items() if isinstance(value, MapValue) else ()
         return {node: Place(self.problems.file, one.value.line, one.value.column) for node, one in entries}
 
-    def _with_images(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> Topology:
-        """The topology with its images replaced, by exact reference."""
-        used = {node.image for node in topology.nodes.values()}
+    def _check_images(self, topology: Topology, value: Value | None) -> None:
+        """The catalog has put them in place of the topology's, by exact reference."""
+        used = {node.reference for node in topology.nodes.values()}
         for name, image in self.scalar_map(value, "images").items() if isinstance(value, MapValue) else ():
             if not image.text:
                 self.problems.add(image, f"images: {quote(name)} has no replacement", "Name one, or take the line out")
             if topology is not _EMPTY and name not in used:
                 self.notes.append(f"images: no node has the image {quote(name)}. {self.near(name, used)}".strip())
-        nodes = {name: replace(node, image=images.get(node.image, node.image)) for name, node in topology.nodes.items()}
-        return topology if topology is _EMPTY else replace(topology, nodes=nodes)
 
     def _overlay_mode(self, value: Value | None) -> str:
         mode = self.text(value, "overlay_mode")

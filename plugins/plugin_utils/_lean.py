@@ -73,7 +73,24 @@ PORT: Json = {
     "addresses": [],
     "routes": [],
     "impairment": None,
+    "queues": 1,
 }
+VM: Json = {
+    "kind": "generic_vm",
+    "sha256": "",
+    "memory": 0,
+    "cpus": 1,
+    "data_disks": [],
+    "nics": [],
+    "serial_ports": [],
+    "medium": None,
+    "link_apply_mode": "recreate",
+    "wave": 0,
+    "hold": "",
+    "waits_for": None,
+    "startup_delay": 0,
+}
+"""Without hardware, of which only what the kind says is declared."""
 
 
 def lean(declared: Json, defaults: Json) -> dict[str, t.Any]:

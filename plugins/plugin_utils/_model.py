@@ -126,7 +126,9 @@ class Node:
     network_mode: empty (a network of its own, with a management interface), C(none) (without one), C(host), C(node:<name>) (that of
     another node of the lab) or C(container:<name>) (that of a container which is not the lab's).
     startup_config: the user's, None where there is none. extras, config_vars: as written, plain values.
-    profile: its kind, with what lab file and image change of it. mgmt_ipv4, mgmt_ipv6: fixed addresses without prefix length.
+    profile: its kind, with what lab file and image change of it. image: the one that is used; of a virtual machine (native) its path on the
+    server, with sha256 as what it must be. reference: as the topology names it.
+    mgmt_ipv4, mgmt_ipv6: fixed addresses without prefix length.
     shm_size: bytes. startup_delay: seconds. wave, hold: when it is started, and what the next wave waits for, as C(_declared.Container).
     waits_for: the nodes that a node of a later wave waits for or joins; without those that they wait for themselves.
     shares: with C(node:) and C(container:), the name of the container whose network it has. beside: nodes on whose server it must be.
@@ -140,6 +142,9 @@ class Node:
     place: Place
     container: str
     profile: Kind = _PLAIN
+    native: bool = False
+    sha256: str = ""
+    reference: str = ""
     group: str = ""
     hostname: str = ""
     type: str = ""

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._binds import BindReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._blocks import Extras
+from ansible_collections.archetype.lab.plugins.plugin_utils._disk_image import ImageFault, disk_image, without_digest
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import is_disk_image
@@ -33,8 +34,20 @@ _TRUE = frozenset({"true", "yes", "on", "y"})
 _NO_DNS = Dns()
 
 
+@dataclass(frozen=True)
+class _Image:
+    """path: or reference of a container's image. native: whether it is the disk of a machine."""
+
+    path: str
+    sha256: str = ""
+    native: bool = False
+
+
 class NodeReader:
-    """Makes nodes. kinds: of all nodes of the file, None where one is not known. containers: node -> the name of its container."""
+    """Makes nodes. kinds: of all nodes of the file, None where one is not known. containers: node -> the name of its container.
+
+    images: image that the file names -> the one that is used instead.
+    """
 
     def __init__(
         self,
@@ -44,8 +57,10 @@ class NodeReader:
         management: Management,
         kinds: t.Mapping[str, Kind | None],
         containers: t.Mapping[str, str],
+        images: t.Mapping[str, str] | None = None,
     ) -> None:
         self.problems = problems
+        self.images = images or {}
         self.magic = magic
         self.containers = containers
         self.binds = BindReader(problems, missing, magic)
@@ -62,11 +77,16 @@ class NodeReader:
         binds, volumes = self.binds.binds(settings.items("binds"), name)
         credentials = self._merged(settings, "credentials")
         delay = settings.scalar("startup-delay")
+        reference = settings.text("image") or kind.image
+        image = self._image(name, at, settings, kind)
         return Node(
             name=name,
             kind=kind.name,
             profile=kind,
-            image=self._image(name, at, settings, kind),
+            image=image.path,
+            native=image.native,
+            sha256=image.sha256,
+            reference=reference,
             place=Place(self.problems.file, at.line, at.column),
             container=self.containers[name],
             group=settings.group,
@@ -136,18 +156,32 @@ class NodeReader:
         self.stages.order(nodes)
         return self.network.notes + self.stages.notes
 
-    def _image(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> str:
-        image = settings.scalar("image")
-        if image is None:
-            if not kind.image:
-                self.problems.add(at, f"node {name} has no image", "Give it one, or give one to its group, its kind or the defaults")
-            return kind.image
-        if is_disk_image(image.text):
-            what = f"node {name}: {quote(image.text)} is the disk of a virtual machine, and only containers are started"
-            self.problems.add(image, what, "Name the container image that vrnetlab packs it into")
-        elif not _IMAGE.fullmatch(image.text):
-            self.problems.add(image, f"node {name}: {quote(image.text)} is not an image reference", "Write it as repository/name:tag")
-        return image.text
+    def _image(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> _Image:
+        """The image that is used: a container's, or the path of a disk on the servers."""
+        value = settings.scalar("image")
+        reference = value.text if value else kind.image
+        if not reference:
+            self.problems.add(at, f"node {name} has no image", "Give it one, or give one to its group, its kind or the defaults")
+            return _Image("")
+        where = value or at
+        image = self.images.get(reference) or reference
+        if is_disk_image(without_digest(image)):
+            return self._disk(name, where, image, kind)
+        if value is not None and not _IMAGE.fullmatch(image):
+            self.problems.add(where, f"node {name}: {quote(image)} is not an image reference", "Write it as repository/name:tag")
+        return _Image(image)
+
+    def _disk(self, name: str, where: Scalar, image: str, kind: Kind) -> _Image:
+        if kind.provider != "vm":
+            what = f"node {name}: {quote(image)} is the disk of a virtual machine, and nodes of kind {kind.name} are containers"
+            self.problems.add(where, what, "Name a container image, or a kind that runs from a disk, such as generic_vm")
+            return _Image(image)
+        try:
+            found = disk_image(image)
+        except ImageFault as exc:
+            self.problems.add(where, f"node {name}: the disk image {quote(image)} {exc.what}", exc.remedy)
+            return _Image(image, native=True)
+        return _Image(found.path, found.sha256, native=True)
 
     # commands
 

@@ -15,25 +15,15 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._allocation import Allocation, Settings, allocate
 from ansible_collections.archetype.lab.plugins.plugin_utils._collector import uncollected
+from ansible_collections.archetype.lab.plugins.plugin_utils._declare_access import console_of, shell_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_container import declare_container
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import HOSTS, Joined, hosts_path, join
-from ansible_collections.archetype.lab.plugins.plugin_utils._declare_port import declare_port
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
-from ansible_collections.archetype.lab.plugins.plugin_utils._far_links import (
-    FarChecks,
-    far_json,
-    far_mtu,
-    far_port,
-    far_tunnel,
-    namespace_of,
-    probe_of,
-    proof_of,
-    type_of,
-)
+from ansible_collections.archetype.lab.plugins.plugin_utils._far_links import FarChecks, far_json, far_mtu, probe_of, proof_of, type_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._foreign import bound_nodes
-from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import DST_PORT, link_group, natural, tunnel_name
-from ansible_collections.archetype.lab.plugins.plugin_utils._lean import CONTAINER, PORT, lean
+from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import link_group, natural, tunnel_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._machines import Machines
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import LINK, MTU, Network, make_network, memory_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import EndpointRef, LabFile, Node, NodeInterface, TopologyLink
 from ansible_collections.archetype.lab.plugins.plugin_utils._overlay import DEFAULT_PATH_MTU, DOT1Q_SIZE, Overlay, ServerFacts
@@ -42,6 +32,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._preflight import ch
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe import Abilities
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import numbers_of, optional_devices
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json, live_placement
+from ansible_collections.archetype.lab.plugins.plugin_utils._slices import BRIDGE, Slices
 from ansible_collections.archetype.lab.plugins.plugin_utils._stages import closed
 
 __all__ = ["FORMAT", "ServerFacts", "make_plan"]
@@ -49,7 +40,6 @@ __all__ = ["FORMAT", "ServerFacts", "make_plan"]
 FORMAT = 1
 """Version of the plan; raised when an older reader would misread it."""
 
-BRIDGE: Json = {"name": "arch-ovs", "datapath_type": "auto", "fail_mode": "standalone", "forward_bpdu": True, "vlan_limit": 1}
 _T = t.TypeVar("_T")
 
 
@@ -86,6 +76,8 @@ class _Planner:
         self.placement = self._try(self._place, {})
         self.joined = Joined(self.topology, None, {})
         self.macs: t.Mapping[str, str] = {}
+        self.allocation: Allocation | None = None
+        self.leases: dict[str, list[Json]] = {}
         placed = len(self.placement) == len(self.nodes)
         if placed:
             self.problems += check_servers(self.topology, self.placement, self.observed)
@@ -96,7 +88,7 @@ class _Planner:
         if placed:
             self.allocation = self._try(self._allocate, None)
             self.macs = self.allocation.macs if self.allocation else {}
-        containers = self._containers()
+        declared = self._declared()
         if self.problems:
             raise LabFileError(self.problems)
         self._measure()
@@ -111,11 +103,11 @@ class _Planner:
             "overlay_mode": self.lab_file.overlay_mode,
             "device_group": self.group,
             "placement": self.placement,
-            "nodes": {name: self._node(node, containers[name]) for name, node in self.nodes.items()},
+            "nodes": {name: self._node(node, declared[name]) for name, node in self.nodes.items()},
             "links": links,
             "management": self.joined.plan(),
-            "waves": 1 + max((one["wave"] for one in containers.values()), default=0),
-            "slices": self._slices(links, containers),
+            "waves": 1 + max((one["wave"] for one in declared.values()), default=0),
+            "slices": self._slices(declared).make(links),
             "notes": list(dict.fromkeys(self.notes)),
         }
 
@@ -177,6 +169,11 @@ class _Planner:
         for ends in self.interfaces.values():
             ends.sort(key=lambda one: (not self.joined.is_management(one[0]), natural(one[0].interface)))
 
+    @property
+    def numbered(self) -> Allocation:
+        """The allocation, where no problem was in its way."""
+        return t.cast(Allocation, self.allocation)
+
     def _allocate(self) -> Allocation:
         one = self.lab_file
         settings = Settings(one.overlay_mode, one.local_tags, one.cross_tags)
@@ -186,11 +183,11 @@ class _Planner:
 
     def _measure(self) -> None:
         """Which links each tunnel carries, what it can carry, and from this the MTU of each link."""
-        self.carried: dict[str, list[str]] = {key: [] for key in self.allocation.members}
-        for key, carrier in sorted(self.allocation.carriers.items()):
+        self.carried: dict[str, list[str]] = {key: [] for key in self.numbered.members}
+        for key, carrier in sorted(self.numbered.carriers.items()):
             self.carried[carrier].append(key)
         self.capacity: dict[str, tuple[int, tuple[str, str]]] = {}
-        for key, members in self.allocation.members.items():
+        for key, members in self.numbered.members.items():
             self.overlay.check_family(members)
             self.capacity[key] = self.overlay.capacity(members)
         self.problems += self.overlay.problems
@@ -203,7 +200,7 @@ class _Planner:
         if link.far:
             return far_mtu(link, self.lab_file.link_mtu)
         asked = link.mtu or (MTU if link.key == LINK else self.lab_file.link_mtu)
-        carrier = self.allocation.carriers.get(link.key)
+        carrier = self.numbered.carriers.get(link.key)
         if carrier is None:
             return asked
         room, (one, other) = self.capacity[carrier]
@@ -215,14 +212,31 @@ class _Planner:
 
     # the parts of the plan
 
-    def _containers(self) -> dict[str, dict[str, t.Any]]:
+    def _declared(self) -> dict[str, dict[str, t.Any]]:
+        """Node -> container or virtual machine."""
         reader = FileReader(self.lab)
         self.numbers = numbers_of(self.nodes, self.lab)
         self.waits = closed({name: node.waits_for for name, node in self.nodes.items() if node.waits_for})
-        containers = {name: self._container(node, reader) for name, node in self.nodes.items()}
+        declared = {name: self._container(node, reader) for name, node in self.nodes.items() if not node.native}
+        declared |= self._machines(reader)
         reader.check_limit(self.topology.file)
         self.problems += reader.problems
-        return containers
+        return declared
+
+    def _machines(self, reader: FileReader) -> dict[str, dict[str, t.Any]]:
+        """Nothing where there are problems already that leave their ports without names."""
+        machines = Machines(self.lab, self.nodes, self.interfaces, self.joined)
+        self.problems += machines.problems()
+        self.consoles, problems = machines.consoles(self.placement, self.observed)
+        self.problems += problems
+        if self.allocation is None or self.problems:
+            return {}
+        claimed = [mac.lower() for one in self.observed.values() for mac in (one.get("claims") or {}).get("macs") or {}]
+        found = machines.declare(
+            self.allocation, reader, claimed_macs=claimed, consoles=self.consoles, numbers=self.numbers, waits=self.waits
+        )
+        self.leases = machines.leases
+        return found
 
     def _lacking(self, node: Node) -> Abilities:
         """What the node's server cannot give to it; nothing of the kind is known of one that was not observed."""
@@ -252,35 +266,41 @@ class _Planner:
             declared["binds"] = [*declared["binds"], f"{hosts_path(self.lab)}:{HOSTS}:ro"]
         return declared
 
-    def _node(self, node: Node, container: Json) -> dict[str, t.Any]:
+    def _node(self, node: Node, declared: Json) -> dict[str, t.Any]:
         own = next((end for end, _link in self.interfaces[node.name] if self.joined.is_management(end)), None)
+        ports, macs = self.numbered.ports, self.numbered.macs
+        consoles = self.consoles.get(node.name, ())
+        reached = self.joined.reached(node)
         return {
             "kind": node.kind,
+            "type": "vm" if node.native else "container",
             "server": self.placement[node.name],
-            "container": node.container,
-            "sandbox": container["sandbox"],
+            "container": "" if node.native else node.container,
+            "sandbox": declared.get("sandbox", ""),
+            "domain": node.container if node.native else "",
             "image": node.image,
-            "shell": f"docker exec -it {node.container} {node.profile.console.command}",
+            "shell": shell_of(node, consoles, reached.get("ipv4") or reached.get("ipv6", "")),
+            "console": console_of(node, consoles),
             "interfaces": [
                 {
                     "name": end.interface,
                     "vendor_name": end.vendor_name or end.interface,
                     "link": link.key,
-                    "port": self.allocation.ports[end.name],
-                    "mac": self.allocation.macs[end.name],
+                    "port": ports[end.name],
+                    "mac": macs[end.name],
                     "mtu": self.mtus[link.key],
                 }
                 for end, link in self.interfaces[node.name]
                 if end is not own
             ],
-            "management": self.joined.node(node.name, self.allocation.ports[own.name], self.allocation.macs[own.name]) if own else None,
+            "management": self.joined.node(node.name, ports[own.name], macs[own.name]) if own else None,
         }
 
     def _link(self, link: TopologyLink) -> dict[str, t.Any]:
-        carrier = self.allocation.carriers.get(link.key)
+        carrier = self.numbered.carriers.get(link.key)
         servers = sorted({self.joined.homes[end.node] for end in link.endpoints})
-        vni = self.allocation.vnis[carrier] if carrier else None
-        tunnels = dict(self.allocation.tunnels[carrier]) if carrier else {}
+        vni = self.numbered.vnis[carrier] if carrier else None
+        tunnels = dict(self.numbered.tunnels[carrier]) if carrier else {}
         if link.far and link.far.type == "vxlan":
             vni, tunnels = link.far.vni, {servers[0]: tunnel_name(self.lab, link.key)}
         return {
@@ -294,95 +314,35 @@ class _Planner:
             "mtu": self.mtus[link.key],
             "asked_mtu": link.mtu,
             "vni": vni,
-            "tags": dict(sorted(self.allocation.tags[link.key].items())),
+            "tags": dict(sorted(self.numbered.tags[link.key].items())),
             "tunnels": tunnels,
             "endpoints": [
                 {
                     "node": end.node,
                     "interface": end.interface,
                     "server": self.joined.homes[end.node],
-                    "port": self.allocation.ports[end.name],
-                    "mac": self.allocation.macs[end.name],
+                    "port": self.numbered.ports[end.name],
+                    "mac": self.numbered.macs[end.name],
                 }
                 for end in sorted(link.endpoints, key=lambda end: (end.node, end.interface))
             ],
         }
 
-    # slices
-
-    def _slices(self, links: t.Mapping[str, Json], containers: t.Mapping[str, Json]) -> dict[str, dict[str, t.Any]]:
-        """Every server gets its slice, an empty one too: what is on it must go."""
-        hosts = self.joined.hosts()
-        slices: dict[str, dict[str, t.Any]] = {
-            server: {
-                "lab": self.lab,
-                "server": server,
-                "bridge": dict(BRIDGE),
-                "containers": [],
-                "ports": [],
-                "tunnels": [],
-                "links": [],
-                "device_group": self.group,
-                "management": self.joined.declare(server, hosts, self.published.get(server, [])),
-            }
-            for server in self.servers
-        }
-        for name, server in self.placement.items():
-            if self.nodes[name].profile.provider != "external":
-                slices[server]["containers"].append(lean(containers[name], CONTAINER))
-            slices[server]["ports"] += [self._port(end, link, links, containers) for end, link in self.interfaces[name]]
-        for end in self.gateways:
-            slices[self.joined.homes[end.node]]["ports"].append(self._port(end, self.topology.links[LINK], links, containers))
-        for key, link in links.items():
-            ends = [self._probed(end, link, containers) for end in link["endpoints"]]
-            for server in link["servers"]:
-                slices[server]["links"].append({"key": key, "mtu": link["mtu"] or 0, "probe": link["probe"], "endpoints": ends})
-            if link["type"] == "vxlan":
-                (server,) = link["servers"]
-                local = self.overlay.address(server)
-                slices[server]["tunnels"].append(far_tunnel(self.topology.links[key], link, local=local, group=self.group))
-        for tunnel_key in sorted(self.allocation.members):
-            for server in self.allocation.members[tunnel_key]:
-                slices[server]["tunnels"].append(self._tunnel(tunnel_key, server, links))
-        return slices
-
-    @staticmethod
-    def _probed(end: Json, link: Json, containers: t.Mapping[str, Json]) -> dict[str, t.Any]:
-        """An endpoint as certification needs it: a device that is in the sandbox only must be looked for there."""
-        inside = containers[end["node"]]["sandbox"] if link["type"] == "macvlan" else ""
-        return {**{field: end[field] for field in ("node", "interface", "server", "port")}, "sandbox": inside}
-
-    def _port(
-        self, end: EndpointRef, link: TopologyLink, links: t.Mapping[str, Json], containers: t.Mapping[str, Json]
-    ) -> dict[str, t.Any]:
-        """A server's own end of the management network is in no sandbox."""
-        node = self.nodes.get(end.node)
-        declared = declare_port(
-            end,
-            links[link.key],
-            link.key,
-            server=self.joined.homes[end.node],
-            name=self.allocation.ports[end.name],
-            mac=self.allocation.macs[end.name],
-            sandbox=namespace_of(node, containers[end.node]) if node else "",
+    def _slices(self, declared: t.Mapping[str, Json]) -> Slices:
+        return Slices(
+            topology=self.topology,
+            nodes=self.nodes,
+            servers=self.servers,
+            placement=self.placement,
+            joined=self.joined,
+            allocation=self.numbered,
+            overlay=self.overlay,
             group=self.group,
-            addressed=node is None or self.joined.is_management(end) or node.profile.addresses,
+            interfaces=self.interfaces,
+            gateways=self.gateways,
+            carried=self.carried,
+            capacity=self.capacity,
+            published=self.published,
+            declared=declared,
+            leases=self.leases,
         )
-        special = far_port(link) if link.far else {}
-        return lean({**declared, **special, "routes": [*declared["routes"], *self.joined.routes(end)]}, PORT)
-
-    def _tunnel(self, key: str, server: str, links: t.Mapping[str, Json]) -> dict[str, t.Any]:
-        own = key in links
-        carried = [] if own else [{"key": one, "tag": links[one]["tags"][server]} for one in self.carried[key]]
-        return {
-            "name": self.allocation.tunnels[key][server],
-            "vni": self.allocation.vnis[key],
-            "local": self.overlay.address(server),
-            "remotes": sorted(self.overlay.address(other) for other in self.allocation.members[key] if other != server),
-            "mtu": self.capacity[key][0],
-            "link": key if own else "",
-            "tag": links[key]["tags"][server] if own else None,
-            "links": carried,
-            "dst_port": DST_PORT,
-            "group": self.group,
-        }

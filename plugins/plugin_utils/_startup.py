@@ -65,27 +65,36 @@ class Startup:
 
 
 def startup_of(node: Node, values: Values, each: t.Sequence[Values], reader: FileReader) -> Startup:
-    """each: the values of every data interface, together with those of the node."""
+    """How a container gets its configuration. each: the values of every data interface, together with those of the node."""
     config, own = node.profile.startup_config, node.startup_config
     if not config.path or node.suppress_startup_config:
         return Startup()
     if own is not None and not own.local:
         return Startup(binds=(Bind(own.source, config.path, own.options),))
-    content = b""
-    if own is not None:
-        read = reader.read(node, own, "startup-config")
-        if read is None:
-            return Startup()
-        content = _with_fields(node, own, read, values, reader) if config.template else read
-    if own is None or _is_part(config, own, content):
-        inserted = {EACH: for_each(config.each, each), PARTIAL: content.decode(errors="surrogateescape").removesuffix("\n")}
-        content = fill_lines(config.default, {**values, **inserted}).encode(errors="surrogateescape")
+    content = startup_content(node, values, each, reader)
     if not content:
         return Startup()
     if config.accepts and not _fits(config, content):
         apply = tuple(fill(word, values) or "" for word in config.part_apply)
         return Startup(files=(Text(config.part_path, content, config.mode, True),), exec=(apply,) if apply else ())
     return Startup(files=(Text(config.path, content, config.mode, own is not None and node.enforce_startup_config),))
+
+
+def startup_content(node: Node, values: Values, each: t.Sequence[Values], reader: FileReader) -> bytes:
+    """The configuration itself: the user's own, else the kind's default; empty where there is none, or it could not be read."""
+    config, own = node.profile.startup_config, node.startup_config
+    if node.suppress_startup_config:
+        return b""
+    content = b""
+    if own is not None:
+        read = reader.read(node, own, "startup-config")
+        if read is None:
+            return b""
+        content = _with_fields(node, own, read, values, reader) if config.template else read
+    if own is None or _is_part(config, own, content):
+        inserted = {EACH: for_each(config.each, each), PARTIAL: content.decode(errors="surrogateescape").removesuffix("\n")}
+        content = fill_lines(config.default, {**values, **inserted}).encode(errors="surrogateescape")
+    return content
 
 
 def _fits(config: StartupConfig, content: bytes) -> bool:

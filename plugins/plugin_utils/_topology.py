@@ -172,7 +172,8 @@ class _TopologyReader(Reader):
                 self.problems.add(topology, what, "Put long lists of commands into a script, and bind it")
                 raise LabFileError(self.problems.found)
         containers = {name: container_name(lab, name, prefix) for name in nodes.entries}
-        reader = NodeReader(self.problems, self.missing, Magic(lab, self.folder), management, self.kinds, containers)
+        magic = Magic(lab, self.folder)
+        reader = NodeReader(self.problems, self.missing, magic, management, self.kinds, containers, self.catalog.images)
         found = {name: node for name, entry in nodes.entries.items() if (node := self._node(reader, name, entry.key)) is not None}
         self.notes += reader.finish(found)
         self.notes += notes_of({name: self.settings[name] for name in found})

@@ -135,10 +135,11 @@ def test_the_image_of_a_kind_may_come_from_the_lab(load):
     assert lab.topology.nodes["a"].image == "mine:7"
 
 
-def test_a_disk_image_is_refused_by_name_and_not_looked_for_as_a_container(errors):
-    text = TOPOLOGY.replace('ceos, image: "reg/ceos:1"', 'cisco_n9kv, image: "/images/n9kv.qcow2"').replace("a:Et1", "a:Ethernet1/1")
-    what = 'node a: "/images/n9kv.qcow2" is the disk of a virtual machine, and only containers are started'
-    assert errors(HEAD, topology=text) == [f"t.clab.yml:4:34: {what}. Name the container image that vrnetlab packs it into"]
+def test_a_disk_image_needs_a_kind_of_machines(errors):
+    text = TOPOLOGY.replace("reg/ceos:1", "/images/ceos.qcow2")
+    what = 'node a: "/images/ceos.qcow2" is the disk of a virtual machine, and nodes of kind arista_ceos are containers'
+    remedy = "Name a container image, or a kind that runs from a disk, such as generic_vm"
+    assert errors(HEAD, topology=text) == [f"t.clab.yml:4:28: {what}. {remedy}"]
 
 
 def test_ports_of_a_node_with_components_are_counted_through_its_cards(load):

@@ -68,7 +68,9 @@ def test_shape_of_the_plan():
         "format", "lab", "lock_file", "bridge", "overlay_mode", "device_group", "placement", "nodes", "links", "management", "waves",
         "slices", "notes",
     }  # fmt: skip
-    assert set(plan["nodes"]["a"]) == {"kind", "server", "container", "sandbox", "image", "shell", "interfaces", "management"}
+    assert set(plan["nodes"]["a"]) == {
+        "kind", "type", "server", "container", "sandbox", "domain", "image", "shell", "console", "interfaces", "management",
+    }  # fmt: skip
     assert set(plan["nodes"]["a"]["interfaces"][0]) == {"name", "vendor_name", "link", "port", "mac", "mtu"}
     assert plan["nodes"]["a"]["shell"] == "docker exec -it clab-x-a sh"
     cross = plan["links"][CROSS.key]
@@ -129,6 +131,7 @@ def _validate(given, declared):
         "containers": layer(spec.container_options()), "ports": layer(spec.port_options()),
         "tunnels": layer(spec.tunnel_options()), "links": layer(spec.link_options()),
         "management": {"type": "dict", "options": spec.management_options()},
+        "vms": layer(spec.vm_options()), "access": layer(spec.access_options()),
     }  # fmt: skip
     for arguments in (given, declared):
         with patch_module_args(arguments):
