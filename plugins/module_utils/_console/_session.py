@@ -86,9 +86,9 @@ class Session:
         self.send_line(command)
         self.logged_in = True
         self.react(timeout)
-        found = self.wake(f"{prompt}|{re.escape(self.prompt)}", password=password, timeout=timeout)
+        found = self.wake(f"{prompt}|^{re.escape(self.prompt)}", password=password, timeout=timeout)
         if not re.search(f"(?:{prompt})$", found):
-            raise self.error(f"is still at {found!r} after {command!r}", hint="see whether that command leads to the prompt of its kind")
+            raise self.error(f"is at {found!r} after {command!r}", hint=f"a prompt like {prompt} is expected; see save_config of its kind")
         return found
 
     def run(self, command: str, *, timeout: float = 120.0, limit: int = LIMIT) -> str:
@@ -122,7 +122,7 @@ class Session:
             self.send_line(word)
             self.react(QUIET * 3)
             self.settle(QUIET, time.monotonic() + 2.0)
-            if self.screen.line.strip() != self.prompt and not re.search(rf"^{ANY_PROMPT}\s*$", self.screen.line):
+            if self.screen.line.strip() != self.prompt and not re.search(rf"{ANY_PROMPT}\s*$", self.screen.line):
                 return
 
     def settle(self, quiet: float, deadline: float, sure: t.Callable[[], bool] = lambda: False, limit: int = LIMIT) -> bool:

@@ -21,8 +21,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
     from ansible_collections.archetype.lab.plugins.module_utils._errors import VerifyError
 
-ANY_PROMPT = r"[\w.@()/:~\[\]<*+!{}-]{0,80}(?: [\w~/.()-]{1,40})? ?[>#$%]"
-"""A prompt of any device; it begins its line."""
+ANY_PROMPT = r"^[\w.@()/:~\[\]<*+!{}-]{0,80}(?: [\w~/.()-]{1,40})? ?[>#$%]"
+"""A prompt of any device."""
+_HALF_TYPED = re.compile(r"^[\w.@()/:~\[\]<*-]+ ?[>#$] ?[\w/]")
+CLEAR = "\x15"
+"""Takes back what was typed in a line, and does nothing else."""
 QUIET = 0.3
 """Seconds of silence after which a line is what the device waits in."""
 IDLE = 2.0
@@ -36,8 +39,7 @@ CREDENTIALS = "set the node's credentials (username and password of its kind's c
 class Waking:
     def __init__(self, session: Session, prompt: str, username: str, password: str) -> None:
         self._session = session
-        self._prompt = re.compile(rf"^{ANY_PROMPT}\s*$" if prompt == ANY_PROMPT else rf"(?:{prompt})\s*$")
-        self._half_typed = re.compile(rf"^\S*(?:{prompt})\s*\S")
+        self._prompt = re.compile(rf"(?:{prompt})\s*$")
         self._username = username
         self._password = password
         self._sent: list[str] = []
@@ -90,12 +92,9 @@ class Waking:
         if _dialog.asks_user(line) and "user" not in self._sent:
             if not self._username:
                 raise self._error("asks for a login, and the node has no credentials", CREDENTIALS)
-            return self._say("user", self._username)
+            return self._say("user", f"{self._username}\r")
         if _dialog.asks_password(line) and "password" not in self._sent:
-            return self._say("password", self._password)
-        if self._half_typed.search(line) and "clear" not in self._sent:
-            self._sent.append("clear")
-            return b"\x15"
+            return self._say("password", f"{self._password}\r")
         if self._left and self._starts():
             self._left -= 1
             return b"\r"
@@ -108,7 +107,9 @@ class Waking:
             raise self._error("asks what is yours to answer", "answer it on the console, and run again")
         if _dialog.pager(line):
             return b"q"
-        if self._half_typed.search(line):
+        if _HALF_TYPED.search(line) and "clear" not in self._sent:
+            return self._say("clear", CLEAR)
+        if _HALF_TYPED.search(line):
             raise self._error("has half a command on it that somebody left", "finish or erase it on the console, and run again")
         if not self._left:
             raise self._error("does not answer", "look at it yourself; it may still be starting")
@@ -121,7 +122,7 @@ class Waking:
 
     def _say(self, what: str, text: str) -> bytes:
         self._sent.append(what)
-        return text.encode() + b"\r"
+        return text.encode()
 
     def _error(self, what: str, hint: str) -> VerifyError:
         return self._session.error(what, hint=hint)
