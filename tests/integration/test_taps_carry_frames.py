@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import select
+import socket
 import struct
 import sys
 import time
@@ -55,6 +56,31 @@ def test_frames_of_the_declared_size_pass_both_ways_and_nothing_of_the_servers_o
             assert left.hears(right, frame(bytes(1500), tags=struct.pack("!HHHH", 0x88A8, 7, 0x8100, 8)))
             assert not left.hears(right, frame(bytes(9501)), seconds=0.2)
         assert not select.select([one.handle, two.handle], [], [], 1.0)[0]
+
+
+ASKING = """
+import select, socket, sys
+asked = bytes.fromhex(sys.argv[1])
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+wire.bind(("eth1", 0x0806))
+wire.send(asked)
+print(bool(select.select([wire], [], [], 0.5)[0]))
+"""
+
+
+def test_the_server_does_not_answer_a_node_that_asks_for_its_address(wired: Wired) -> None:
+    """A node may well have the address of its server, and looks first whether another one has it."""
+    node = port(3, "r3", 100)
+    wired.sandbox(node["sandbox"])
+    put(wired, tap(1, tag=101), node).ok()
+    sender = bytes.fromhex("020000000001") + socket.inet_aton("198.51.100.77")
+    asked = b"\xff" * 6 + sender[:6] + struct.pack("!HHHBBH", 0x806, 1, 0x800, 6, 4, 1) + sender
+    asked += bytes(6) + socket.inet_aton(wired.server.address) + bytes(18)
+    with tap_guest(wired.server, "xp1") as machine:
+        machine.send(asked)
+        assert not select.select([machine.handle], [], [], 0.5)[0]
+    assert wired.inside(node["sandbox"], sys.executable, "-c", ASKING, asked.hex()).strip() == "False"
+    wired.sh("docker", "rm", "--force", node["sandbox"])
 
 
 def test_a_tap_keeps_all_it_has_while_its_machine_stops_and_starts(wired: Wired) -> None:

@@ -140,14 +140,14 @@ class KernelNetlink:
             run = [one for one in run if one[0] not in errors]
             errors.update(self._create(run, lambda op, index: _pair(op, handles[op.peer_netns], index)))
         made = [one for one in run if one[0] not in errors]
-        self._no_addresses([one for one in made if one[1].quiet])
+        self._silence([one for one in made if one[1].quiet])
         late = _bring_up_peers(made)
         return {**errors, **self._take_back(made, late)}
 
     def _make_vxlans(self, run: _Run[NewVxlan]) -> Errors:
         errors = self._create(run, lambda op, index: [_messages.new_vxlan(op, index), _messages.mark(index, op.alias)])
         made = [one for one in run if one[0] not in errors]
-        self._no_addresses(made)
+        self._silence(made)
         late = self._flood([one for one in made if len(one[1].vxlan.remotes) > 1])
         late.update(self._send(made, [_messages.named(op.name, up=True) for _index, op in made]))
         return {**errors, **self._take_back(made, late)}
@@ -218,9 +218,9 @@ class KernelNetlink:
         unmarked = [run[place] for place in sorted({places[number][0] for number in refused} - not_made)]
         return {**errors, **self._take_back(unmarked, {position: errors[position] for position, _op in unmarked})}
 
-    def _no_addresses(self, made: _Run[t.Any]) -> None:
-        """The new devices take no addresses, where the kernel knows IPv6 at all; where it does not, it refuses."""
-        self._wire.send([_messages.no_addresses(op.name) for _index, op in made])
+    def _silence(self, made: _Run[t.Any]) -> None:
+        """Where the kernel does not know IPv6 at all, it refuses."""
+        self._wire.send([request for _index, op in made for request in _messages.silence(op.name)])
 
     def _take_back(self, made: _Run[t.Any], errors: Errors) -> Errors:
         """Delete what was made only by half."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import struct
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import MissingLibraryError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import NewInside, NewTap, NewVeth, NewVxlan
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._wire import NLM_F_ACK, NLM_F_REQUEST
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._wire import NLM_F_ACK, NLM_F_REQUEST, attribute, message
 
 RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK, _RTM_NEWNEIGH = 16, 17, 19, 28
 _NLM_F_EXCL, _NLM_F_CREATE, _NLM_F_APPEND = 0x200, 0x400, 0x800
@@ -24,6 +25,11 @@ _NUD_PERMANENT, _NUD_NOARP, _NTF_SELF = 0x80, 0x40, 0x02
 _DF = {"unset": 0, "set": 1, "inherit": 2}
 _NO_MAC = "00:00:00:00:00:00"
 _ADDR_GEN_MODE_NONE = 1
+_IFLA_IFNAME, _IFLA_AF_SPEC, _AF_INET, _IFLA_INET_CONF = 3, 26, 2, 1
+_DEVCONF_ARP_IGNORE, _ANSWER_NOTHING = 19, 8
+_NUMBER = struct.Struct("=I")
+_NO_DEVICE = bytes(16)
+"""The head of a request whose device is named in its attributes."""
 
 Attributes = list[tuple[str, t.Any]]
 
@@ -139,7 +145,13 @@ def flood_entry(index: int, remote: str) -> bytearray:
     return _encoded(request, _RTM_NEWNEIGH, _NLM_F_CREATE | _NLM_F_APPEND)
 
 
-def no_addresses(name: str) -> bytearray:
-    """No link-local address on the server's end: the server's own neighbour discovery is not to be seen on the wire."""
+def silence(name: str) -> list[bytearray]:
+    """The server is not to be heard on the wire: no link-local address on its end, and no answer to who asks by ARP for its addresses.
+
+    A userspace datapath only listens at the device, so that its server sees all that a node sends. Two requests, as a kernel without IPv6
+    refuses the first.
+    """
     inet6 = {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", _ADDR_GEN_MODE_NONE)]}
-    return named(name, ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", inet6)]}))
+    never = attribute(_AF_INET, attribute(_IFLA_INET_CONF, attribute(_DEVCONF_ARP_IGNORE, _NUMBER.pack(_ANSWER_NOTHING))))
+    body = _NO_DEVICE + attribute(_IFLA_IFNAME, name.encode() + b"\0") + attribute(_IFLA_AF_SPEC, never)
+    return [named(name, ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", inet6)]})), message(RTM_SETLINK, NLM_F_ACK, body)]

@@ -57,7 +57,7 @@ def _make(wire: Wire, run: Run, first: int) -> Errors:
                 made.append((position, op, first + place, _create(op, first + place, stack)))
             except OSError as error:
                 errors[position] = _words(error, op)
-        wire.send([_messages.no_addresses(op.name) for _position, op, _index, _file in made])
+        wire.send([request for _position, op, _index, _file in made for request in _messages.silence(op.name)])
         refused = wire.send([_messages.set_tap(op, index) for _position, op, index, _file in made])
         errors.update({made[place][0]: words_of(refusal, made[place][1]) for place, refusal in refused.items()})
         for position, op, _index, file in made:
