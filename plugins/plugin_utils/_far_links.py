@@ -106,6 +106,8 @@ class FarChecks:
         """addresses: server -> its underlay address."""
         links = [link for _key, link in sorted(self._topology.links.items()) if link.endpoints]
         for link in links:
+            if link.far and not link.on_bridge:
+                self._machine(link, link.far)
             if link.far and link.far.type == "host":
                 self._host(link, link.far, self._server(link))
         for link in links:
@@ -114,6 +116,13 @@ class FarChecks:
             elif link.far and link.far.type == "vxlan":
                 self._vxlan(link, link.far, self._server(link), addresses)
         return self._problems
+
+    def _machine(self, link: TopologyLink, far: Far) -> None:
+        """A machine opens a tap, which is on the bridge: it cannot be a device that somebody else joins to something."""
+        node = self._topology.nodes[link.endpoints[0].node]
+        if node.native:
+            what = f"link {link.key} is of type {far.type}, and {node.name} is a virtual machine, whose NICs lead to the bridge only"
+            self._add(link, what, "Link it with a container that has this link, or publish its ports under ports")
 
     def _server(self, link: TopologyLink) -> str:
         return self._placement[link.endpoints[0].node]

@@ -14,11 +14,13 @@ import ipaddress
 import socket
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._declare_access import console_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._declare_management import join
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import make_network, memory_of, parsed_network
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Node, Topology
 from ansible_collections.archetype.lab.plugins.plugin_utils._placement import Lock
+from ansible_collections.archetype.lab.plugins.plugin_utils._vm_numbers import console_ports
 
 SERVERS = "lab_servers"
 NODES = "lab_nodes"
@@ -81,8 +83,9 @@ def management_addresses(
 def node_variables(
     topology: Topology, placement: t.Mapping[str, str], addresses: t.Mapping[str, t.Mapping[str, str]]
 ) -> dict[str, dict[str, t.Any]]:
-    """Node -> the variables of its host."""
+    """Node -> the variables of its host. Of a console that is a TCP port it has the number that it gets where that is free."""
     interfaces: dict[str, list[dict[str, str]]] = {name: [] for name in topology.nodes}
+    consoles, _none_left = console_ports(topology.name, topology.nodes, placement, {})
     for key, link in topology.links.items():
         for end in link.endpoints:
             found = {"name": end.interface, "vendor_name": end.vendor_name or end.interface, "link": key}
@@ -94,9 +97,9 @@ def node_variables(
             "lab_node": name,
             "lab_kind": node.kind,
             "lab_server": placement[name],
-            "lab_container": node.container,
+            **({"lab_domain": node.container} if node.native else {"lab_container": node.container}),
             "lab_interfaces": sorted(interfaces[name], key=lambda one: _by_number(one["name"])),
-            "lab_console": f"docker exec -it {node.container} {node.profile.console.command}",
+            "lab_console": console_of(node, consoles.get(name, ()))["command"],
             **_reaching(node, addresses.get(name) or {}),
         }
         for name, node in topology.nodes.items()

@@ -16,24 +16,26 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values impor
 
 
 def needs_of(lab_file: LabFile) -> dict[str, t.Any]:
-    """C({lab, images, binds, containers, management}): image references, bind sources on the servers, container names, each sorted; and
-    whether what a management network needs is to be looked at."""
+    """C({lab, images, disks, binds, containers, management, vms}): image references, paths of disk images, bind sources on the servers,
+    container names, each sorted; and whether what a management network and virtual machines need is to be looked at."""
     nodes = lab_file.topology.nodes.values()
     return {
         "lab": lab_file.topology.name,
-        "images": sorted({node.image for node in nodes if not is_foreign(node)}),
+        "images": sorted({node.image for node in nodes if not node.native and not is_foreign(node)}),
+        "disks": sorted({node.image for node in nodes if node.native}),
         "binds": sorted(
             {bind.source for node in nodes for bind in node.binds if not bind.local and not bind.made}
-            | {device for node in nodes for device in optional_devices(node.profile)}
+            | {device for node in nodes if not node.native for device in optional_devices(node.profile)}
         ),
         "management": lab_file.topology.management.enabled,
+        "vms": any(node.native for node in nodes),
         "containers": sorted({name for node in nodes for name in _containers(node)}),
     }
 
 
 def _containers(node: Node) -> t.Iterator[str]:
     """Those that are made for a node, whose names must be free; and the one that must be there, as the node has its network."""
-    if not is_foreign(node):
+    if not node.native and not is_foreign(node):
         yield node.container
         yield sandbox_name(node.container)
     if foreign_of(node):

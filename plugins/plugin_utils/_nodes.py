@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._binds import BindReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._blocks import Extras
-from ansible_collections.archetype.lab.plugins.plugin_utils._disk_image import ImageFault, disk_image, without_digest
+from ansible_collections.archetype.lab.plugins.plugin_utils._disk_image import ImageFault, disk_image
 from ansible_collections.archetype.lab.plugins.plugin_utils._inherit import Settings
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
-from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import is_disk_image
+from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import is_disk_image, why_not_native
 from ansible_collections.archetype.lab.plugins.plugin_utils._magic import Magic
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Bind, Dns, Management, Node, Place
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_env import EnvReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_limits import LimitReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._node_machine import MachineReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_network import OF_CONTAINER, NetworkReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_waits import StageReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you_mean, quote
@@ -68,6 +69,7 @@ class NodeReader:
         self.limits = LimitReader(problems)
         self.network = NetworkReader(problems, magic.lab, management, kinds, containers)
         self.stages = StageReader(problems, kinds, self._line)
+        self.machines = MachineReader(problems)
         self._splits: dict[str, tuple[str, ...] | ValueError] = {}
 
     def node(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> Node:
@@ -79,7 +81,7 @@ class NodeReader:
         delay = settings.scalar("startup-delay")
         reference = settings.text("image") or kind.image
         image = self._image(name, at, settings, kind)
-        return Node(
+        node = Node(
             name=name,
             kind=kind.name,
             profile=kind,
@@ -132,6 +134,7 @@ class NodeReader:
             memory=self.limits.size(name, "memory", settings.scalar("memory")),
             cpu=self.limits.cpu(name, settings.scalar("cpu")),
         )
+        return self.machines.finish(node, at, settings) if node.native else node
 
     def external(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> Node:
         """A node that is a container which is there already, under the node's own name; the lab only puts interfaces into it."""
@@ -153,8 +156,9 @@ class NodeReader:
         for name, ports in self.network.published().items():
             nodes[name] = replace(nodes[name], ports=ports)
         self.network.shared(nodes)
+        self.machines.shared(nodes)
         self.stages.order(nodes)
-        return self.network.notes + self.stages.notes
+        return self.network.notes + self.stages.notes + self.machines.notes()
 
     def _image(self, name: str, at: Scalar, settings: Settings, kind: Kind) -> _Image:
         """The image that is used: a container's, or the path of a disk on the servers."""
@@ -165,15 +169,16 @@ class NodeReader:
             return _Image("")
         where = value or at
         image = self.images.get(reference) or reference
-        if is_disk_image(without_digest(image)):
+        if is_disk_image(image):
             return self._disk(name, where, image, kind)
         if value is not None and not _IMAGE.fullmatch(image):
             self.problems.add(where, f"node {name}: {quote(image)} is not an image reference", "Write it as repository/name:tag")
         return _Image(image)
 
     def _disk(self, name: str, where: Scalar, image: str, kind: Kind) -> _Image:
-        if kind.provider != "vm":
-            what = f"node {name}: {quote(image)} is the disk of a virtual machine, and nodes of kind {kind.name} are containers"
+        why = why_not_native(kind)
+        if why:
+            what = f"node {name}: {quote(image)} is the disk of a virtual machine, and {why}"
             self.problems.add(where, what, "Name a container image, or a kind that runs from a disk, such as generic_vm")
             return _Image(image)
         try:

@@ -40,30 +40,34 @@ NOTED: dict[str, tuple[t.Callable[[Settings, str], bool], str]] = {
     "runtime": (_other_than("docker"), "nodes run with Docker"),
 }
 """Key -> when it says something else than what is done anyway, and what is done."""
+OF_CONTAINERS = frozenset({"link-apply-mode", "runtime"})
+"""Of them, those that are otherwise of virtual machines."""
 
 
-def notes_of(nodes: t.Mapping[str, Settings]) -> list[str]:
-    """The notes, by key. nodes: name -> what holds for it."""
+def notes_of(nodes: t.Mapping[str, Settings], machines: t.Container[str] = ()) -> list[str]:
+    """The notes, by key. nodes: name -> what holds for it. machines: those that are virtual machines."""
     found: dict[str, list[str]] = {}
     for name, settings in nodes.items():
         for key, (says, _why) in NOTED.items():
-            if says(settings, key):
+            if says(settings, key) and not (key in OF_CONTAINERS and name in machines):
                 found.setdefault(key, []).append(name)
-    return [f"{key} of {_list(found[key])} has no effect: {NOTED[key][1]}" for key in sorted(found)]
+    return [f"{key} of {listed(found[key])} has no effect: {NOTED[key][1]}" for key in sorted(found)]
 
 
-def unused_of(kind: Kind, settings: Settings) -> list[str]:
-    """The keys of a node that its kind has no use for."""
+def unused_of(kind: Kind, settings: Settings, *, native: bool = False) -> list[str]:
+    """The keys of a node that its kind has no use for. native: it is a virtual machine, of whose keys more is said elsewhere."""
     extras: Extras | None = settings.block("extras")
     found = {
         "components": not kind.interfaces.cards and bool(settings.block("components")),
-        "license": not kind.license_path and settings.scalar("license") is not None,
-        "startup-config": not (kind.startup_config.path or kind.startup_config.medium) and settings.scalar("startup-config") is not None,
+        "license": not native and not kind.license_path and settings.scalar("license") is not None,
+        "startup-config": not (kind.startup_config.medium or (kind.startup_config.path and not native))
+        and settings.scalar("startup-config") is not None,
     }
     unknown = [f"extras ({key})" for key in (extras.values if extras else ()) if key not in kind.boot.extras]
     return sorted([*(key for key, unused in found.items() if unused), *unknown])
 
 
-def _list(names: t.Sequence[str]) -> str:
+def listed(names: t.Sequence[str]) -> str:
+    """Names of nodes in a note, not all of many."""
     shown = ", ".join(word(name) for name in names[:_SHOWN])
     return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -20,6 +20,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._plain import said_o
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 _PREPARE = "Prepare it with archetype.lab.prepare_servers; where sudo asks for a password, add --ask-become-pass"
+_PREPARE_VMS = "Run archetype.lab.prepare_servers with -e lab_server_vms=true, or pin the node to another server"
 
 
 def observations(servers: t.Mapping[str, ServerFacts], results: t.Mapping[str, t.Any], file: str) -> tuple[dict[str, Json], list[Problem]]:
@@ -68,12 +69,12 @@ def _said(message: t.Any) -> str:
 
 
 def check_names(topology: Topology) -> list[Problem]:
-    """Every container of the lab, sandboxes included, has a name of its own."""
+    """Every container of the lab, sandboxes included, has a name of its own. Machines cannot clash: their nodes would have one name."""
     problems = []
     holder: dict[str, str] = {}
     for name in sorted(topology.nodes):
         node = topology.nodes[name]
-        if is_foreign(node):
+        if node.native or is_foreign(node):
             continue
         for container, whose in ((node.container, f"node {name}"), (sandbox_name(node.container), f"the sandbox of node {name}")):
             if container in holder:
@@ -85,12 +86,13 @@ def check_names(topology: Topology) -> list[Problem]:
 
 
 def check_servers(topology: Topology, placement: t.Mapping[str, str], observed: t.Mapping[str, Json]) -> list[Problem]:
-    """Images, bind sources and container names, each on the server that its node is placed on."""
+    """Images, bind sources and names of containers and machines, each on the server that its node is placed on."""
     problems: list[Problem] = []
     for name in sorted(topology.nodes):
         node, server = topology.nodes[name], placement[name]
         if server in observed and not is_foreign(node):
-            problems += _check_node(node, server, observed[server])
+            check = _check_machine if node.native else _check_node
+            problems += check(node, server, observed[server])
     return problems
 
 
@@ -148,6 +150,27 @@ def _check_node(node: Node, server: str, observed: Json) -> t.Iterator[Problem]:
             yield _at(
                 node, f"server {server} has a container {container} already, which node {node.name} needs: {claims[container]}", remedy
             )
+
+
+def _check_machine(node: Node, server: str, observed: Json) -> t.Iterator[Problem]:
+    """Where libvirt was not asked for, or an image, nothing is said of it."""
+    missing = (observed.get("libvirt") or {}).get("missing")
+    if missing:
+        what = f"server {server} cannot run virtual machines, and node {node.name} is one{_said(missing)}"
+        yield _at(node, what, _PREPARE_VMS)
+        return
+    disks = observed.get("disks") or {}
+    disk = disks.get(node.image)
+    if node.image in disks and disk is None:
+        remedy = "Put it there, or name another one for it under images: in the lab file"
+        yield _at(node, f"server {server} has no disk image {node.image}, which node {node.name} needs", remedy)
+    elif disk is not None and disk.get("format") != "qcow2":
+        what = f"the disk image {node.image} of node {node.name} on server {server} is not qcow2, but {disk.get('format') or 'unknown'}"
+        yield _at(node, what, f"Convert it there: qemu-img convert -O qcow2 {node.image} <new file>")
+    claims = (observed.get("claims") or {}).get("domains") or {}
+    if node.container in claims:
+        what = f"server {server} has a virtual machine {node.container} already, which is to be node {node.name}: {claims[node.container]}"
+        yield _at(node, what, "Remove that machine, or rename the node or the lab")
 
 
 def _at(node: Node, what: str, remedy: str) -> Problem:

@@ -91,12 +91,13 @@ def _count(tags: dict[str, Counter[int]], key: str | None, tag: int | None) -> N
 
 
 def live_placement(lab: str, observed: t.Mapping[str, Json]) -> dict[str, str]:
-    """Node -> server, for the nodes that have a container now: a running one before a stopped one, then the first server by name."""
+    """Node -> server, for the nodes that have a container or a machine now: a running one before a stopped one, then the first server by
+    name. Of a machine that libvirt does not have any more, the disk may be there: it counts as well."""
     found: dict[str, tuple[bool, str]] = {}
     for server in sorted(observed):
-        for container in _own(lab, observed[server], "containers"):
-            node = container.get("node")
-            rank = (container.get("status") != "running", server)
+        for one in (*_own(lab, observed[server], "containers"), *_own(lab, observed[server], "vms")):
+            node = one.get("node")
+            rank = (one.get("status") != "running", server)
             if node and rank < found.get(node, (True, "\uffff")):
                 found[node] = rank
     return {node: server for node, (_stopped, server) in found.items()}

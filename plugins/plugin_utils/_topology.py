@@ -176,7 +176,7 @@ class _TopologyReader(Reader):
         reader = NodeReader(self.problems, self.missing, magic, management, self.kinds, containers, self.catalog.images)
         found = {name: node for name, entry in nodes.entries.items() if (node := self._node(reader, name, entry.key)) is not None}
         self.notes += reader.finish(found)
-        self.notes += notes_of({name: self.settings[name] for name in found})
+        self.notes += notes_of({name: self.settings[name] for name in found}, {name for name, node in found.items() if node.native})
         self._unused_kinds(inheritance)
         self._near_groups(inheritance)
         return found
@@ -190,8 +190,9 @@ class _TopologyReader(Reader):
             keys = sorted(settings.levels[-1].keys.difference(_WORDS))
             self._note(f"{NO_DEVICE[kind.provider]} {name}", keys)
             return reader.external(name, at, settings, kind) if kind.provider == "external" else None
-        self._note(f"node {name}", unused_of(kind, settings), f" with kind {kind.name}")
-        return reader.node(name, at, settings, kind)
+        node = reader.node(name, at, settings, kind)
+        self._note(f"node {name}", unused_of(kind, settings, native=node.native), f" with kind {kind.name}")
+        return node
 
     def _kind(self, name: str, at: Scalar, settings: Settings) -> None:
         """Note the node's kind; a problem and None where it cannot be said. The name is checked on the way."""
