@@ -1,0 +1,298 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The disks of virtual machines: C(VM_DIR/<lab>/<domain>/), where a machine's media, log and UEFI variables are as well.
+
+The first disk is an overlay of a backing image, and what it was made on is written beside it (C(disk.json)): its own header names the
+image's path only. It is made under another name, and C(disk.json) says that it is being made until it is there under its own; so a run that
+is killed leaves no disk that is half there, or of another image than is said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import stat
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.archetype.lab.plugins.module_utils import _programs, _qcow2, _server, _vm_files
+from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
+from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
+
+FORMAT = 1
+SYSTEM = "disk.qcow2"
+_RECORD = "disk.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_FOLDER_MODE = 0o711
+"""QEMU is a user of its own, who enters, and sees nothing that it was not given the name of."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the first disk was made on. digest: of the image, see C(Image.digest). made: false while it is being put in its place.
+
+    was: where the image was before, while the disk is told its new path.
+    """
+
+    image: str
+    digest: str
+    made: bool = True
+    was: str = ""
+
+
+# -- folders --------------------------------------------------------------------------------------------------------
+
+
+def lab_folder(lab: str) -> str:
+    """Raises LabError for a name that would lead elsewhere."""
+    _server.lab_path(lab)
+    return os.path.join(_server.VM_DIR, lab)
+
+
+def folder_of(lab: str, domain: str) -> str:
+    if not _NAME.fullmatch(domain):
+        hint = "use letters, digits, dots, dashes and underscores"
+        raise LabError(f"{domain!r} is not a name for a virtual machine", hint=hint, objects=(domain,))
+    return os.path.join(lab_folder(lab), domain)
+
+
+def paths_of(lab: str, want: Vm) -> list[str]:
+    """The machine's own disk, and its data disks."""
+    folder = folder_of(lab, want.name)
+    return [os.path.join(folder, name) for name in (SYSTEM, *(f"data{number}.qcow2" for number in range(1, len(want.data_disks) + 1)))]
+
+
+def has_folder(lab: str) -> bool:
+    """Whether the lab has, or had, machines here."""
+    return os.path.lexists(lab_folder(lab))
+
+
+def folders(lab: str) -> frozenset[str]:
+    """The machines of the lab that have a folder. Raises ReadError."""
+    try:
+        with os.scandir(lab_folder(lab)) as entries:
+            return frozenset(entry.name for entry in entries if _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return frozenset()
+    except OSError as error:
+        raise ReadError(f"{lab_folder(lab)} cannot be read: {error.strerror}", hint="look at its owner and mode", objects=(lab,)) from error
+
+
+def files(lab: str, domains: t.Iterable[str]) -> frozenset[str]:
+    """Everything that is whole in the folders of these machines. Raises ReadError."""
+    found: set[str] = set()
+    for domain in sorted(domains):
+        folder = folder_of(lab, domain)
+        try:
+            with os.scandir(folder) as entries:
+                found |= {
+                    entry.path for entry in entries if not entry.name.endswith(_vm_files.NEW) and entry.is_file(follow_symlinks=False)
+                }
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ReadError(f"{folder} cannot be read: {error.strerror}", hint="look at its owner and mode", objects=(domain,)) from error
+        record = _record(folder, domain)
+        if record is not None and not record.made:
+            found.discard(os.path.join(folder, SYSTEM))
+    return frozenset(found)
+
+
+def make_folder(lab: str, domain: str) -> str:
+    """The folder of a machine, and those above it, whatever the umask is. Raises ApplyError."""
+    folder = folder_of(lab, domain)
+    for path in (_server.VM_DIR, os.path.dirname(folder), folder):
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.makedirs(path)
+                os.chmod(path, _FOLDER_MODE)
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise ApplyError(f"{path} is not a folder", hint="remove what is there", objects=(domain,))
+        except OSError as error:
+            raise ApplyError(
+                f"{path} cannot be made: {error.strerror}", hint="look at the disk of the server", objects=(domain,)
+            ) from error
+    return folder
+
+
+def remove(lab: str, domain: str) -> None:
+    """Remove the folder of a machine with all that is in it, and the lab's own when it is the last. Raises ApplyError."""
+    folder = folder_of(lab, domain)
+    if os.path.islink(os.path.dirname(folder)):
+        raise ApplyError(f"{os.path.dirname(folder)} is a link, and is not followed", hint="remove it by hand", objects=(domain,))
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise ApplyError(f"{folder} cannot be removed: {error}", hint="remove it by hand", objects=(domain,)) from error
+    for above in (lab_folder(lab), _server.VM_DIR):
+        with contextlib.suppress(OSError):
+            os.rmdir(above)
+
+
+# -- what there is --------------------------------------------------------------------------------------------------
+
+
+def overlays(lab: str, domains: t.Iterable[str]) -> dict[str, str]:
+    """Machine -> digest of the image that its disk was made on; machines without one are left out.
+
+    Raises ReadError, also where the disk is not the one that was made: nobody knows then what is in it, and it is not thrown away for that.
+    """
+    found = {}
+    for domain in sorted(domains):
+        overlay = _overlay(folder_of(lab, domain), domain)
+        if overlay is not None:
+            found[domain] = overlay[0].digest
+    return found
+
+
+def _overlay(folder: str, domain: str) -> tuple[Record, _qcow2.Header] | None:
+    path = os.path.join(folder, SYSTEM)
+    record = _record(folder, domain)
+    header = _header(path, domain)
+    if header is None or (record is not None and not record.made):
+        return None
+    backing = [record.image, record.was] if record else []
+    if record is None or header.backing not in backing or header.backing_format != "qcow2" or header.data_file:
+        said = f"it is based on {header.backing or 'nothing'}, and {backing[0] if backing else 'nothing'} is what is written in {_RECORD}"
+        hint = f"put back what was there; or remove {path}, which loses what the machine wrote, and deploy again"
+        raise ReadError(f"{path} is not the disk that the lab made: {said}", hint=hint, objects=(domain,))
+    return record, header
+
+
+def _record(folder: str, domain: str) -> Record | None:
+    path = os.path.join(folder, _RECORD)
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
+            kept = json.load(file)
+        return Record(str(kept["image"]), str(kept["digest"]), made=bool(kept["made"]), was=str(kept["was"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = f"remove {folder}, which loses what the machine wrote, and deploy again"
+        raise ReadError(f"{path} cannot be read: {error}", hint=hint, objects=(domain,)) from error
+
+
+def _header(path: str, domain: str) -> _qcow2.Header | None:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            return _qcow2.parse(file.read(_qcow2.HEADER_BYTES))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, _qcow2.NotQcow2) as error:
+        hint = f"remove {path}, which loses what the machine wrote, and deploy again"
+        raise ReadError(f"{path} cannot be read as a qcow2 disk: {error}", hint=hint, objects=(domain,)) from error
+
+
+def outdated(lab: str, want: Vm) -> list[Change]:
+    """What differs in the disks that are there, and can be mended without loss once the machine is off.
+
+    That is a data disk that is to be larger, and an image that is the same and is at another path. Raises ReadError; LabError where a data
+    disk would have to shrink.
+    """
+    folder = folder_of(lab, want.name)
+    changes = []
+    overlay = _overlay(folder, want.name)
+    if overlay is not None and overlay[1].backing != want.image:
+        changes.append(Change("update", "disk", os.path.join(folder, SYSTEM), want.node, {"image": (overlay[1].backing, want.image)}))
+    for path, size in zip(paths_of(lab, want)[1:], want.data_disks, strict=True):
+        header = _header(path, want.name)
+        if header is None or header.virtual_size == _whole(size):
+            continue
+        if header.virtual_size > size:
+            hint = "declare that size, or ask for the machine to be made anew with lab_recreate, which loses what it wrote"
+            said = f"data disk {path} has {header.virtual_size} bytes, and cannot shrink to {size}"
+            raise LabError(said, hint=hint, objects=(want.name,))
+        changes.append(Change("update", "disk", path, want.node, {"size": (header.virtual_size, _whole(size))}))
+    return changes
+
+
+def _whole(size: int) -> int:
+    """A disk has whole sectors."""
+    return -(-size // 512) * 512
+
+
+# -- making ---------------------------------------------------------------------------------------------------------
+
+
+def make(lab: str, want: Vm, digest: str, paths: t.Iterable[str]) -> None:
+    """Make these of the machine's disks, which is off, and throw away what is in their place. Raises LabError.
+
+    digest: of the image, which was checked.
+    """
+    folder = make_folder(lab, want.name)
+    system, *data = paths_of(lab, want)
+    for path in paths:
+        if path == system:
+            _create(path, want.name, "-F", "qcow2", "-b", want.image)
+            _write_record(folder, want.name, Record(want.image, digest, made=False))
+            _vm_files.settle(path, want.name)
+            _write_record(folder, want.name, Record(want.image, digest))
+        elif path in data:
+            _create(path, want.name, size=_whole(want.data_disks[data.index(path)]))
+            _vm_files.settle(path, want.name)
+        else:
+            raise ApplyError(f"{path} is no disk of the machine", objects=(want.name,))
+
+
+def mend(lab: str, want: Vm) -> None:
+    """Do what C(outdated) tells, to a machine that is off. Raises LabError."""
+    system = paths_of(lab, want)[0]
+    for change in outdated(lab, want):
+        if change.name == system:
+            _rebase(system, want)
+        else:
+            _qemu_img(want.name, "resize", "-q", "-f", "qcow2", change.name, str(change.fields["size"][1]))
+
+
+def _rebase(path: str, want: Vm) -> None:
+    """Only the header is written. The record has both paths meanwhile, as a run may be killed before and after."""
+    folder = os.path.dirname(path)
+    overlay = _overlay(folder, want.name)
+    if overlay is None:
+        return
+    record, header = overlay
+    _write_record(folder, want.name, Record(want.image, record.digest, was=header.backing))
+    _qemu_img(want.name, "rebase", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", want.image, path)
+    _write_record(folder, want.name, Record(want.image, record.digest))
+
+
+def _create(path: str, domain: str, *arguments: str, size: int | None = None) -> None:
+    """Make a disk that is to be at this path, see C(_vm_files.py)."""
+    if os.path.lexists(path):
+        _free(path, domain)
+    new = _vm_files.begin(path, domain)
+    _qemu_img(domain, "create", "-q", "-f", "qcow2", *arguments, new, *([] if size is None else [str(size)]))
+
+
+def _free(path: str, domain: str) -> None:
+    """QEMU locks the disks that it has open. Raises ApplyError where that is so."""
+    done = _programs.run("qemu-img", "info", "-f", "qcow2", path)
+    if done.exit_code and "lock" in done.output:
+        raise ApplyError(f"{path} is used by a machine that runs, and is not touched", hint="power it off first", objects=(domain,))
+
+
+def _qemu_img(domain: str, *arguments: str) -> None:
+    done = _programs.run("qemu-img", *arguments)
+    if done.exit_code:
+        said = " ".join(done.output.split()).removeprefix("qemu-img: ")
+        raise ApplyError(f"qemu-img {arguments[0]} failed: {said}", hint="see that the disk has room", objects=(domain,))
+
+
+def _write_record(folder: str, domain: str, record: Record) -> None:
+    path = os.path.join(folder, _RECORD)
+    new = _vm_files.begin(path, domain)
+    try:
+        with open(new, "w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT, **asdict(record)}, file)
+    except OSError as error:
+        raise _vm_files.unwritten(path, error, domain) from error
+    _vm_files.settle(path, domain)
