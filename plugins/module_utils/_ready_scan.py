@@ -6,7 +6,7 @@
 """What is looked for in what a node writes: whether it is ready, whether it never will be, and how far it is.
 
 A pattern counts when it is in what came, byte for byte, or in what a person would read of it: some are written for the one, some for the
-other, and a device may put its cursor or its colours into the middle of a word.
+other, and a device may put its cursor or its colours into the middle of a word. C(^) and C($) are those of a line.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Scan:
         for text in (self._raw, self._screen.text(max(0, first))):
             self.ready = self.ready or self._first(text)
         self._look_for_markers(self._screen.text(max(0, first)))
-        self._raw = self._raw[-OVERLAP:]
+        if len(self._raw) > OVERLAP:
+            self._raw = self._raw[-OVERLAP:].partition("\n")[2] or self._raw[-OVERLAP:]
 
     @property
     def last(self) -> str:
@@ -92,7 +93,7 @@ def _line_at(text: str, place: int) -> str:
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     """None for no pattern. Raises LabError for one that is none: it would be waited for in vain."""
     try:
-        return re.compile(pattern) if pattern else None
+        return re.compile(pattern, re.MULTILINE) if pattern else None
     except re.error as error:
         raise LabError(f"{pattern} is not a regular expression: {error}", hint="mend readiness of the node's kind") from error
 
