@@ -96,7 +96,11 @@ def _exec_change(want: Container, commands: t.Sequence[Step], why: str = "") -> 
 
 
 def run_again(found: ContainersPlan, sandboxes: t.Collection[str]) -> None:
-    """Interfaces in these sandboxes will be made anew: where the node runs on, the addresses and routes on them need its commands again."""
+    """Interfaces in these sandboxes will be made anew: where the node runs on, the addresses and routes on them need its commands again.
+
+    What is on the server itself (no sandbox), such as the tap of a machine, is no interface of a node that shares the server's network.
+    """
+    sandboxes = {one for one in sandboxes if one}
     for place, node in enumerate(found.nodes):
         want = node.want
         boot = found.have.boots.get(want.node)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def test_others_are_left_alone(boot: Boot | None, sandboxes: set[str], steps: di
     run_again(found, sandboxes)
     assert found.nodes[0].commands == ()
     assert found.changes == []
+
+
+def test_a_node_in_the_servers_network_has_nothing_to_do_with_taps_of_machines() -> None:
+    found = planned(boot=DONE)
+    found.nodes[0] = replace(found.nodes[0], want=replace(WANT, sandbox="", network="host"))
+    run_again(found, {""})
+    assert (found.nodes[0].commands, found.changes) == ((), [])
 
 
 def test_a_run_that_is_killed_before_the_commands_leaves_them_due() -> None:
