@@ -5,9 +5,9 @@
 # PRIVATE to the collection, can break at any time
 """Converging one server: make what it has equal to what is declared for it. Modules and (later) the watcher call the same.
 
-Order: everything is read and planned first, so that what must stop a run stops it before the server is touched. Then bridge, sandboxes,
-ports, tunnels, nodes: the interfaces of a node exist before its first process runs. A stage that changed what the next ones look at
-makes them read again; a run with nothing to do reads once.
+Order: everything is read and planned first, so that what must stop a run stops it before the server is touched. Then bridge, sandboxes and
+machines that must not run any more, ports, tunnels, nodes: the interfaces of a node exist before its first process runs. A stage that
+changed what the next ones look at makes them read again; a run with nothing to do reads once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
     _server,
     _state,
     _tunnels,
+    _vms,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import run_again
@@ -34,6 +35,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._ports_model import 
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import as_dict
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import plan as plan_tunnels
+from ansible_collections.archetype.lab.plugins.module_utils._waves import in_turn
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._bridge import BridgePlan
@@ -46,7 +48,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import TunnelsPlan
 
 _T = t.TypeVar("_T")
-_LAYERS = ("bridge", "containers", "ports", "tunnels", "management", "state")
+_LAYERS = ("bridge", "containers", "vms", "ports", "tunnels", "management", "state")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Run:
 
     ended: the token of a run that has ended without giving its lock back.
     wave: nodes of later waves are not started; without it, all are. blocked: nodes that failed in an earlier wave, with the reason.
+    recreate, restart: machines that are to get a new disk, or to be started anew.
     """
 
     owner: str
@@ -64,6 +67,8 @@ class Run:
     diff: bool = False
     wave: int | None = None
     blocked: t.Mapping[str, str] = field(default_factory=dict)
+    recreate: t.Collection[str] = ()
+    restart: t.Collection[str] = ()
 
 
 @dataclass
@@ -89,6 +94,7 @@ class _Stages:
 
     bridge: BridgePlan
     containers: ContainersPlan
+    vms: _vms.VmsPlan
     ports: tuple[PortsHave, PortsPlan]
     tunnels: tuple[TunnelsHave, TunnelsPlan]
     management: _management.Plan
@@ -97,6 +103,7 @@ class _Stages:
         return {
             "bridge": self.bridge.changes,
             "containers": self.containers.changes,
+            "vms": self.vms.changes,
             "ports": self.ports[1].changes,
             "tunnels": self.tunnels[1].changes,
             "management": self.management.changes,
@@ -131,6 +138,8 @@ class _Converger:
 
         bridge = attempt(lambda: _bridge.plan([self.declared.bridge], _bridge.read(self.server)))
         containers = attempt(self._plan_containers)
+        vms = attempt(lambda: self._plan_vms(bridge))
+        self._ask_for_taps(vms)
         fresh = containers.fresh_sandboxes if containers else frozenset()
         ports = attempt(lambda: self._plan_ports(fresh))
         tunnels = attempt(self._plan_tunnels)
@@ -139,13 +148,27 @@ class _Converger:
         if containers and ports:
             run_again(containers, {port.sandbox for port in self.declared.ports if port.name in remade})
         raise_all(list(dict.fromkeys(errors)))
-        if bridge is None or containers is None or ports is None or tunnels is None or management is None:
+        if bridge is None or containers is None or vms is None or ports is None or tunnels is None or management is None:
             raise AssertionError("a layer gave neither a plan nor an error")
-        return _Stages(bridge, containers, ports, tunnels, management)
+        return _Stages(bridge, containers, vms, ports, tunnels, management)
 
     def _plan_containers(self) -> ContainersPlan:
         have = _containers.read(self.server, self.lab, self.declared.containers)
         return _containers.plan(self.declared.containers, have, lab=self.lab, prune=True)
+
+    def _plan_vms(self, bridge: BridgePlan | None) -> _vms.VmsPlan:
+        """What was asked for machines of earlier waves was done in earlier calls of this run."""
+        want, run = self.declared.vms, self.run
+        offloads = bridge.want[0].datapath_type != "netdev" if bridge and bridge.want else None
+        have = _vms.read(self.server, self.lab, want, bridge=self.bridge, offloads=offloads, access=self.declared.access)
+        due = {one.node for one in want if run.wave is None or one.wave >= run.wave}
+        return _vms.plan(want, have, lab=self.lab, prune=True, recreate=due & {*run.recreate}, restart=due & {*run.restart})
+
+    def _ask_for_taps(self, vms: _vms.VmsPlan | None) -> None:
+        """Taps are for QEMU to open, and those of a machine that is ended before may be made anew."""
+        if vms is not None and vms.have.host is not None:
+            free = _vms.closing(vms, wave=self.run.wave, blocked=self.run.blocked)
+            self.wanted_ports = replace(self.wanted_ports, tap_owner=vms.have.host.uid, closing=free)
 
     def _plan_ports(self, fresh: t.Collection[str] = ()) -> tuple[PortsHave, PortsPlan]:
         """fresh: sandboxes that get a new network namespace, with which the devices of their nodes go."""
@@ -177,6 +200,9 @@ class _Converger:
             return
         if stages.containers.changes:
             self.outcome.errors += _containers.apply_sandboxes(self.server, stages.containers)
+        if stages.vms.busy:
+            self.outcome.errors += _vms.clear(self.server, stages.vms, wave=self.run.wave, blocked=self.run.blocked)
+            self.outcome.layers["vms"] = stages.vms.changes
         moved = bool(stages.bridge.ops or stages.containers.changes)
         # Without a note of which commands are due again, interfaces are not made anew: their addresses would be lost for good.
         if self._guard(stages.containers.redo):
@@ -184,13 +210,31 @@ class _Converger:
             self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
         self.outcome.errors += _management.apply(self.server, self.lab, stages.management)
         self.outcome.layers["management"] = stages.management.changes
-        if stages.containers.busy:
-            run = self.run
-            self.outcome.errors += _containers.apply_nodes(self.server, stages.containers, wave=run.wave, blocked=run.blocked)
-            self.outcome.layers["containers"] = stages.containers.changes
-        self.outcome.result["waiting"] = stages.containers.waiting(self.run.wave)
-        self.outcome.result["unmet"] = stages.containers.unmet
+        self._apply_nodes(stages.containers, stages.vms)
+        self.outcome.result["waiting"] = stages.containers.waiting(self.run.wave) + stages.vms.waiting(self.run.wave)
+        self.outcome.result["unmet"] = {**stages.containers.unmet, **stages.vms.unmet}
         self._guard(self._describe_containers)
+        self._guard(lambda: self._describe_vms(stages.vms))
+
+    def _apply_nodes(self, containers: ContainersPlan, vms: _vms.VmsPlan) -> None:
+        """Wave after wave, containers and machines of each side by side. Machines are waited for last, as they take longest."""
+        errors, run = self.outcome.errors, self.run
+        if containers.busy:
+            self.outcome.layers["containers"] = containers.changes
+        if not vms.busy:
+            if containers.busy:
+                errors += _containers.apply_nodes(self.server, containers, wave=run.wave, blocked=run.blocked)
+            return
+        after: int | None = None
+        for number in sorted({*containers.waves(), *vms.waves()}):
+            if not in_turn(number, run.wave, after):
+                continue
+            blocked = {**run.blocked, **containers.unmet, **vms.unmet}
+            errors += _vms.apply(self.server, vms, wave=number, after=after, blocked=blocked)
+            if containers.busy:
+                errors += _containers.apply_nodes(self.server, containers, wave=number, after=after, blocked=blocked)
+            errors += _vms.hold(self.server, vms, self.declared.access, wave=number, after=after)
+            after = number
 
     def _guard(self, step: t.Callable[[], None]) -> bool:
         """Whether the step was carried out; what it raised is noted."""
@@ -227,6 +271,11 @@ class _Converger:
         found = self.server.docker.inspect(_containers.names_of(want))
         self.outcome.result["containers"] = _containers.describe(found, self.lab, want)
 
+    def _describe_vms(self, found: _vms.VmsPlan) -> None:
+        want = self.declared.vms
+        have = _vms.read_domains(self.server, self.lab, want) if found.busy and want else found.have
+        self.outcome.result["vms"] = _vms.describe(have, found, want)
+
 
 def _take_lock(lab: str, run: Run) -> None:
     """Raises PartialResult, with the lock of the other run, when another run works on this server."""
@@ -256,7 +305,8 @@ def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
         stages = converger.plan()
         if run.check:
             converger.outcome.layers = stages.changes()
-            converger.outcome.errors += [*_containers.foreseen(stages.containers), *stages.ports[1].foreseen]
+            foreseen = [*_containers.foreseen(stages.containers), *_vms.foreseen(stages.vms), *stages.ports[1].foreseen]
+            converger.outcome.errors += foreseen
         else:
             converger.apply(stages)
         return converger.outcome.finish(run)
@@ -274,6 +324,7 @@ class _Remover:
         self.tunnels_have = _tunnels.read(server)
         self.tunnels = plan_tunnels((), self.tunnels_have, lab=lab, state="absent", prune=True)
         self.containers = _containers.plan((), _containers.read(server, lab, ()), lab=lab, state="absent", prune=True)
+        self.vms = _vms.plan((), _vms.read(server, lab, ()), lab=lab, state="absent", prune=True)
         self.management = _management.plan(lab, None, _management.read(server, lab, None, everything=True), whole=True)
         self.outcome = _Outcome()
 
@@ -282,15 +333,17 @@ class _Remover:
             "ports": self.ports.changes,
             "tunnels": self.tunnels.changes,
             "containers": self.containers.changes,
+            "vms": self.vms.changes,
             "management": self.management.changes,
         }
 
     def apply(self) -> None:
-        """Wires and containers at once: one side waits for ovs-vswitchd, the other for dockerd."""
-        with ThreadPoolExecutor(1) as beside:
+        """Wires, containers and machines at once: one waits for ovs-vswitchd, the others for dockerd and libvirtd."""
+        with ThreadPoolExecutor(2) as beside:
             containers = beside.submit(_errors_of, self._drop_containers)
+            machines = beside.submit(_errors_of, self._drop_vms)
             wires = _errors_of(self._drop_ports) + _errors_of(self._drop_tunnels) + _errors_of(self._drop_management)
-        self.outcome.errors = wires + containers.result()
+        self.outcome.errors = wires + containers.result() + machines.result()
 
     def _drop_ports(self) -> list[LabError]:
         result = _ports.apply(self.server, self.unwanted, self.ports, self.ports_have)
@@ -311,6 +364,10 @@ class _Remover:
         self.outcome.layers["containers"] = self.containers.changes
         return _containers.apply_sandboxes(self.server, self.containers) if self.containers.changes else []
 
+    def _drop_vms(self) -> list[LabError]:
+        self.outcome.layers["vms"] = self.vms.changes
+        return _vms.clear(self.server, self.vms) if self.vms.changes else []
+
 
 def _errors_of(step: t.Callable[[], list[LabError]]) -> list[LabError]:
     """What went wrong, whether it was raised or returned."""
@@ -323,7 +380,7 @@ def _errors_of(step: t.Callable[[], list[LabError]]) -> list[LabError]:
 
 
 def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
-    """Remove all that belongs to the lab on this server: ports, tunnels, containers, files. Needs the lab's name only."""
+    """Remove all that belongs to the lab on this server: ports, tunnels, containers, machines, files. Needs the lab's name only."""
     _server.lab_path(lab)
     try:
         with _at_work(lab, run):

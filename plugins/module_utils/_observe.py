@@ -15,7 +15,7 @@ import platform
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _firewall, _listeners, _lock, _tunnel_marks
+from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _firewall, _listeners, _lock, _observe_vms, _tunnel_marks
 from ansible_collections.archetype.lab.plugins.module_utils._abilities import lacking_capabilities
 from ansible_collections.archetype.lab.plugins.module_utils._claims import Network, claims
 from ansible_collections.archetype.lab.plugins.module_utils._container_spec import ROLE_NODE, ROLE_SANDBOX
@@ -24,6 +24,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._docker._port import
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import OWN_NETNS, Device
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._tc import in_words
+from ansible_collections.archetype.lab.plugins.module_utils._observe_vms import HaveMachines
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsPort, OvsState
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import INTERFACE, KIND, LINK, NODE, ROLE, owner_of, parse_alias
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import DEVICE_ROLES, END_ROLE, HOST_ROLE, INSIDE, PORT_ROLE
@@ -42,6 +43,7 @@ class Query:
     """What is asked. peers: underlay addresses. images: references. binds: paths. containers: names that must not be somebody else's.
 
     peers_needed: a peer that does not answer is an error. management: whether what a management network could clash with is looked at.
+    vms: whether the lab is to have virtual machines, so that libvirt is asked what it can do. disks: paths of their images.
     """
 
     lab: str
@@ -53,6 +55,8 @@ class Query:
     binds: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     management: bool = False
+    vms: bool = False
+    disks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Have:
     network: Network | None = None
     nft: bool | None = None
     joined: t.Mapping[str, DockerContainer] = field(default_factory=dict)
+    machines: HaveMachines = field(default_factory=HaveMachines)
 
 
 def observe(server: Server, query: Query) -> Json:
@@ -103,6 +108,7 @@ def read(server: Server, query: Query) -> Have:
     lacking: list[str] = ask(lacking_capabilities, [])
     network = ask(lambda: _read_network(server, query.lab), None) if query.management else None
     nft = server.nft.available() if query.management else None
+    machines = ask(lambda: _observe_vms.read(server, query.lab, planned=query.vms, disks=query.disks), nothing.machines)
     raise_all(errors)
     return Have(
         ovs,
@@ -118,6 +124,7 @@ def read(server: Server, query: Query) -> Have:
         network,
         nft,
         docker.joined,
+        machines,
     )
 
 
@@ -179,7 +186,7 @@ def describe(query: Query, have: Have) -> Json:
         "containers": _containers(query.lab, have),
         "ports": _ports(query.lab, have),
         "tunnels": _tunnel_marks.observe(_tunnel_marks.Have(have.ovs, have.devices), query.lab),
-        "claims": claims(query.lab, query.bridge, have.ovs, have.devices, have.names, query.containers, have.network),
+        "claims": _claims(query, have),
         "images": {reference: image.id if image else None for reference, image in have.images.items()},
         "binds": {path: os.path.exists(path) for path in query.binds},
         "underlay": have.underlay.to_dict(),
@@ -192,7 +199,16 @@ def describe(query: Query, have: Have) -> Json:
             "python": platform.python_version(),
         },
         "nft": have.nft,
+        **_observe_vms.describe(query.lab, have.machines),
     }
+
+
+def _claims(query: Query, have: Have) -> Json:
+    """What containers, devices and machines of others have; a device of the server is told before a machine that names it."""
+    found = claims(query.lab, query.bridge, have.ovs, have.devices, have.names, query.containers, have.network)
+    for sort, values in _observe_vms.claims(query.lab, have.machines).items():
+        found[sort] = {**values, **found.get(sort, {})}
+    return found
 
 
 def _containers(lab: str, have: Have) -> list[Json]:

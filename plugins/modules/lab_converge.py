@@ -11,8 +11,8 @@ short_description: Make one server have its part of a lab
 version_added: 0.1.0
 author: archetype.lab contributors (@archetype-lab)
 description:
-  - Makes what one server has equal to what is declared for it - bridge, sandboxes, ports, tunnels, and nodes, in this order, so that
-    the interfaces of a node exist before its first process runs.
+  - Makes what one server has equal to what is declared for it - bridge, sandboxes, ports, tunnels, and nodes (containers and virtual
+    machines), in this order, so that the interfaces of a node exist before its first process runs.
   - The declared state is one slice of the plan that P(archetype.lab.plan#lookup) makes.
   - Everything that can be known beforehand (foreign objects in the way, tags that are taken, missing images) stops the run before the
     server is touched. What fails afterwards is returned per object, and the rest is done.
@@ -53,6 +53,18 @@ options:
       - They are not tried again, and nodes that wait for one of them are errors and are not started.
     type: dict
     default: {}
+  recreate:
+    description:
+      - Nodes that are virtual machines, whose disks are thrown away and made anew; nodes of other servers may be among them.
+      - What is asked for a node is done in the call that does its wave, and not again in calls for later waves.
+    type: list
+    elements: str
+    default: []
+  restart:
+    description: Nodes that are virtual machines, which are powered off and started again, with what was changed since they were started.
+    type: list
+    elements: str
+    default: []
   owner:
     description: Who runs this, for the lock; shown to whoever runs into it.
     type: str
@@ -100,6 +112,12 @@ containers:
   returned: when O(state=present)
   type: list
   elements: dict
+vms:
+  description: The virtual machines, as they are afterwards, and what each needs a restart for; see M(archetype.lab.lab_vm).
+  returned: when O(state=present)
+  type: list
+  elements: dict
+  sample: [{lab: demo, name: clab-demo-r1, node: r1, kind: generic_vm, status: running, needs_restart: [memory]}]
 ports:
   description: The ports, as they are afterwards.
   returned: when O(state=present)
@@ -158,6 +176,8 @@ def main() -> None:
             "take_back": {"type": "list", "elements": "str", "default": []},
             "wave": {"type": "int"},
             "blocked": {"type": "dict", "default": {}},
+            "recreate": {"type": "list", "elements": "str", "default": []},
+            "restart": {"type": "list", "elements": "str", "default": []},
             "owner": {"type": "str", "default": "someone"},
             "token": {"type": "str", "default": "", "no_log": False},
             "ended": {"type": "str", "default": ""},
@@ -174,6 +194,8 @@ def main() -> None:
         diff=module._diff,  # noqa: SLF001
         wave=params["wave"],
         blocked={str(node): str(reason) for node, reason in params["blocked"].items()},
+        recreate=tuple(params["recreate"]),
+        restart=tuple(params["restart"]),
     )
 
     def work() -> dict[str, object]:

@@ -65,6 +65,15 @@ options:
         published by other labs, and whether nftables is there.
     type: bool
     default: false
+  vms:
+    description: Whether the lab is to have virtual machines. Then it is looked at what libvirt can do there, and what others have of it.
+    type: bool
+    default: false
+  disks:
+    description: Paths of disk images to look at.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -113,6 +122,7 @@ observed:
       description:
         - What is on the server and is not the lab's - C(tags), C(vnis), C(devices), C(macs), C(containers), each with whose it is.
         - With O(management=true) also C(subnets) and C(published), which is protocol, port and address.
+        - With O(vms=true) also C(domains) and C(consoles), which is TCP ports of serial consoles.
       type: dict
     images:
       description: Each of O(images) with its id, or null.
@@ -135,6 +145,20 @@ observed:
     nft:
       description: Whether nftables is there; null without O(management=true).
       type: bool
+    vms:
+      description:
+        - Virtual machines of the lab, as M(archetype.lab.lab_vm) returns them. What one needs a restart for is by its own definition.
+      type: list
+      elements: dict
+    disks:
+      description: Each of O(disks) with its C(format) (qcow2, raw or unknown) and C(size), or null.
+      type: dict
+    libvirt:
+      description:
+        - Of libvirt C(version), C(qemu), C(kvm), which is whether machines really start with it, and else C(why_not). Where there is none,
+          only C(missing), which is the reason.
+        - Null without O(vms=true).
+      type: dict
   sample:
     format: 1
     server: srv1
@@ -150,6 +174,9 @@ observed:
     lock: null
     versions: {ovs: 3.1.0, docker: 20.10.24, kernel: 6.1.0, python: 3.11.2}
     nft: null
+    vms: []
+    disks: {}
+    libvirt: null
 """
 
 import typing as t
@@ -163,7 +190,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._server import Serve
 
 
 def main() -> None:
-    lists = ("peers", "images", "binds", "containers")
+    lists = ("peers", "images", "binds", "containers", "disks")
     module = AnsibleModule(
         argument_spec={
             **_argspec.lab_option(),
@@ -175,12 +202,14 @@ def main() -> None:
             "binds": {"type": "list", "elements": "path", "default": []},
             "containers": {"type": "list", "elements": "str", "default": []},
             "management": {"type": "bool", "default": False},
+            "vms": {"type": "bool", "default": False},
+            "disks": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
     params = module.params
     wanted: dict[str, t.Any] = {name: tuple(params[name]) for name in lists}
-    flags = {name: params[name] for name in ("peers_needed", "management")}
+    flags = {name: params[name] for name in ("peers_needed", "management", "vms")}
     query = Query(params["lab"], params["server"], params["bridge"], **{**wanted, **flags})
 
     def work() -> dict[str, object]:

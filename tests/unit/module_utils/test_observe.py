@@ -113,7 +113,10 @@ def test_a_server_with_nothing_of_the_lab_is_empty_and_says_so(machine: Machine)
         "forward_bpdu": True,
         "vlan_limit": 1,
     }
-    assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}}
+    assert seen["claims"] == {
+        "tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}, "domains": {},
+        "consoles": {},
+    }  # fmt: skip
     assert seen["lock"] is None
     assert seen["versions"]["docker"] == "20.10.24"
 
@@ -144,7 +147,10 @@ def test_what_the_lab_has_is_in_the_shape_of_the_declared_state(machine: Machine
             "exit_code": None,
         }
     ]  # fmt: skip
-    assert seen["claims"] == {"tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}}
+    assert seen["claims"] == {
+        "tags": {}, "vnis": {}, "devices": {}, "macs": {}, "containers": {}, "subnets": {}, "published": {}, "domains": {},
+        "consoles": {},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("queues", "marked"), [(False, True), (True, True), (False, False)])

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""What planning for virtual machines looks at, read once.
+
+A server without machines of the lab, and without their folder, is not asked for its libvirt, which it need not have. Where there is one or
+the other, libvirt must answer: what it does not tell of is not gone. A machine has its folder before it is defined, and until it is
+undefined.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _listeners, _ready_state, _vm_disks, _vm_images, _vm_xml
+from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
+from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Vm
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
+from ansible_collections.archetype.lab.plugins.module_utils._vm_model import HaveVms
+from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import DomainSpec
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+_MEMINFO = "/proc/meminfo"
+_LOCAL = ("", "127.0.0.1")
+
+
+def concerned(lab: str, want: t.Sequence[Vm]) -> bool:
+    """Whether the lab has, or had, machines on this server."""
+    return bool(want) or _vm_disks.has_folder(lab)
+
+
+def read(
+    server: Server,
+    lab: str,
+    want: t.Sequence[Vm],
+    *,
+    bridge: str = "arch-ovs",
+    devices: t.Mapping[str, Device] | None = None,
+    offloads: bool | None = None,
+    access: t.Sequence[Access] = (),
+) -> HaveVms:
+    """Everything that planning looks at. Raises ReadError. devices, offloads: where they are known already.
+
+    access: how it is seen who is ready.
+    """
+    if not concerned(lab, want):
+        return HaveVms()
+    have = read_domains(server, lab, want)
+    folders = _vm_disks.folders(lab)
+    have = replace(have, folders=folders, files=_vm_disks.files(lab, folders))
+    if not want:
+        return have
+    digests, refused = _vm_images.check(want)
+    outdated: dict[str, tuple[Change, ...]] = {}
+    for one in want:
+        try:
+            outdated[one.name] = tuple(_vm_disks.outdated(lab, one)) if one.name in folders else ()
+        except ReadError:
+            raise
+        except LabError as error:
+            refused.append(error)
+    return replace(
+        have,
+        host=server.virt.host(),
+        digests=digests,
+        refused=tuple(refused),
+        overlays=_vm_disks.overlays(lab, folders),
+        outdated=outdated,
+        devices=server.net.read() if devices is None else devices,
+        offloads=_offloads(server, bridge) if offloads is None else offloads,
+        memory=_memory(),
+        cpus=os.cpu_count() or 0,
+        listeners=_listening(want),
+        ready=_ready(lab, want, have.domains, access),
+    )
+
+
+def read_domains(server: Server, lab: str, want: t.Sequence[Vm]) -> HaveVms:
+    """Libvirt's part of it."""
+    domains = server.virt.domains()
+    read_xml = {name: _vm_xml.read(one.xml) for name, one in domains.items()}
+    specs = {name: spec for name, spec in read_xml.items() if spec is not None}
+    wanted = {one.name for one in want}
+    own = {name for name, spec in specs.items() if spec.mark.lab == lab or name in wanted}
+    lives = {name: live for name in own if (live := _live(domains[name])) is not None}
+    return HaveVms(
+        domains=domains,
+        marks={name: spec.mark for name, spec in specs.items()},
+        specs={name: specs[name] for name in own},
+        lives=lives,
+    )
+
+
+def _live(domain: Domain) -> DomainSpec | None:
+    return _vm_xml.read(domain.live_xml) if domain.live_xml else None
+
+
+def _offloads(server: Server, name: str) -> bool:
+    """A userspace bridge hands on frames as they are: what the guest left to be checked or cut, it never is."""
+    bridge = _bridge.observe(server.ovs.read(), name)
+    return bridge is None or bridge.datapath_type != "netdev"
+
+
+def _memory() -> int:
+    """Bytes that can be had without swapping. Raises ReadError."""
+    try:
+        with open(_MEMINFO, encoding="ascii") as stream:
+            for line in stream:
+                name, _colon, value = line.partition(":")
+                if name == "MemAvailable":
+                    return int(value.split()[0]) * 1024
+    except (OSError, ValueError, IndexError) as error:
+        raise ReadError(f"{_MEMINFO} cannot be read: {error}") from error
+    raise ReadError(f"{_MEMINFO} does not tell what memory is available", hint="use a Linux newer than 3.14")
+
+
+def _listening(want: t.Sequence[Vm]) -> frozenset[int]:
+    if not any(one.serial_ports for one in want):
+        return frozenset()
+    return frozenset(port for protocol, port, address in _listeners.read() if protocol == "tcp" and address in _LOCAL)
+
+
+def _ready(lab: str, want: t.Sequence[Vm], domains: t.Mapping[str, Domain], access: t.Sequence[Access]) -> frozenset[str]:
+    """Nodes that were found ready since they were started, or of which nobody can tell; looked at only where somebody waits for it."""
+    asked = [one for one in want if one.hold == "healthy" and one.name in domains]
+    seen = {one.node for one in access if _ready_state.probed(one)}
+    memory = _ready_state.load(lab) if any(one.node in seen for one in asked) else None
+    return frozenset(
+        one.node for one in asked if memory is None or one.node not in seen or memory.of(one.node, domains[one.name].boot).ready_at
+    )
