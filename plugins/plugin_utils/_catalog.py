@@ -7,6 +7,8 @@
 
 Layers, each over the one before: the kind, the metadata of the image, the lab-wide override; a node's own settings come on top elsewhere.
 Mappings are merged key by key, anything else is replaced. A C(readiness: none) of an earlier layer stays.
+Where the image is a disk, what a layer says under C(native) is put over the rest of that layer first. A kind of containers that says so, or
+of which image or lab say so, is a virtual machine then.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError, Problem
-from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import merge, unfold
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import NATIVE, as_native, merge, unfold
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_reader import check_part, read_kind
 from ansible_collections.archetype.lab.plugins.plugin_utils._kinds import (
     base_names,
     base_source,
     find_kind,
+    is_disk_image,
     kind_files,
     kind_source,
     unknown_kind_remedy,
@@ -70,12 +73,21 @@ class Catalog:
         """All names and aliases, sorted."""
         return sorted({*self._own, *kind_files()})
 
+    @property
+    def images(self) -> t.Mapping[str, str]:
+        """Image that the topology names -> the one that is used instead."""
+        return self._images
+
     def remedy(self, name: str) -> str:
         """What to do about a kind that is not known."""
         return unknown_kind_remedy(name, self.names)
 
     def resolve(self, kind: Kind, image: str = "") -> Kind:
-        """What holds for nodes of a kind with an image; with the kind's own image where none is given."""
+        """What holds for nodes of a kind with an image; with the kind's own image where none is given.
+
+        image: as the topology names it; what is used instead decides whether it is a disk. A kind that has nothing to say of a disk
+        comes back as it is for containers: C(_kinds.why_not_native) tells so.
+        """
         key = (kind.name, image)
         if key not in self._resolved:
             self._resolved[key] = self._resolve(kind, image)
@@ -86,14 +98,17 @@ class Catalog:
         if not image and over:
             image = self._merged(kind, over).image
         image = image or kind.image
-        references = dict.fromkeys((image, self._images.get(image, image)))
+        used = self._images.get(image, image)
+        references = dict.fromkeys((image, image.partition("@sha256:")[0], used, used.partition("@sha256:")[0]))
         parts = [self._image_settings[one] for one in references if one in self._image_settings]
-        return self._merged(kind, [*parts, *over])
+        return self._merged(kind, [*parts, *over], disk=is_disk_image(used))
 
-    def _merged(self, kind: Kind, parts: t.Sequence[MapValue]) -> Kind:
-        if not parts or (kind.name in self._own and kind.name not in self._sources):
+    def _merged(self, kind: Kind, parts: t.Sequence[MapValue], *, disk: bool = False) -> Kind:
+        if not (parts or disk) or (kind.name in self._own and kind.name not in self._sources):
             return kind
         source = self._sources[kind.name] if kind.name in self._sources else kind_source(kind_files()[kind.name])
+        if disk and (kind.provider == "vm" or any(NATIVE in one.entries for one in (source, *parts))):
+            source, parts = as_native(source), [as_native(part, whole=False) for part in parts]
         for part in parts:
             source = merge(source, part)
         problems = Problems(f"kind {kind.name}")

@@ -29,6 +29,7 @@ def check_placeholders(problems: Problems, kind: MapValue) -> None:
         texts += [(value, known[key]) for key in known for value in _scalars(item.get(key) if isinstance(item, MapValue) else None)]
     texts += [(value, {*node, EACH, PARTIAL}) for value in _scalars(startup.get("default"))]
     texts += [(value, each) for value in _scalars(startup.get("each"))]
+    texts += [(value, node) for value in _scalars(startup.get("preamble"))]
     texts += [(value, node) for value in _scalars(startup.get("part_apply"))]
     for value, allowed in texts:
         for fault in faults(value.text, allowed):

@@ -16,6 +16,9 @@ LIKE = "like"
 NONE = "none"
 """C(readiness: none) is a word of its own: there is nothing to wait for, whatever an image or a lab says."""
 
+NATIVE = "native"
+"""What is otherwise where the image of the node is a disk. A part of a kind file."""
+
 _OPT_OUTS = ("readiness",)
 _OWN = ("aliases", "description", "name")
 """What a kind does not take from the one that it is like."""
@@ -51,3 +54,29 @@ def unfold(problems: Problems, root: Value, known: t.Iterable[str], source: t.Ca
     base = MapValue(root.line, root.column)
     base.entries.update((key, entry) for key, entry in source(name).entries.items() if key not in _OWN)
     return merge(base, own, opt_outs=())  # a kind speaks for itself, and not over the one that it is like
+
+
+def as_native(root: MapValue, *, whole: bool = True) -> MapValue:
+    """A kind file, or a part of one, as it holds for a machine from a disk image: what C(native) says is put over the rest.
+
+    whole: it is a whole file. The machine is one then, whatever its containers are, and nothing is left of how these are started but the
+    types that the device has.
+    """
+    found = MapValue(root.line, root.column)
+    found.entries.update((name, entry) for name, entry in root.entries.items() if name != NATIVE)
+    over = root.entries[NATIVE].value if NATIVE in root.entries else None
+    if isinstance(over, MapValue):
+        found = merge(found, over, opt_outs=())  # of one file, as with like
+    if whole:
+        at = root.entries["provider"]
+        found.entries["provider"] = Entry(at.key, Scalar("vm", at.value.line, at.value.column))
+        found.entries.update((name, Entry(entry.key, types_of(entry.value))) for name, entry in found.entries.items() if name == "boot")
+    return found
+
+
+def types_of(boot: Value) -> MapValue:
+    """What is left of a section C(boot): the types that the device has."""
+    types = MapValue(boot.line, boot.column)
+    if isinstance(boot, MapValue):
+        types.entries.update((name, entry) for name, entry in boot.entries.items() if name == "types")
+    return types

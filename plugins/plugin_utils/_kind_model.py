@@ -115,9 +115,9 @@ class StartupConfig:
     template: whether fields such as C({{ .ShortName }}) are filled in in the user's own.
     accepts: pattern of what the device reads at its start, where that is one form of several; what does not fit is a part, it goes to
     part_path, and the command part_apply runs when the node has started.
-    medium: of native VMs: C(iso), C(cloud-init), C(usb), or C(poap), which is no medium but an answer of the management network. label, file:
-    of its file system, and on it. archive: name of a gzipped tar archive on the medium that has the file in it. bus: of the medium, where
-    it is not the usual one.
+    medium: of native VMs: C(iso), C(cloud-init), C(usb), or C(poap), which is no medium but an answer of the management network. label: of
+    its file system; file: on it. archive: name of a gzipped tar archive on the medium that has the file in it. bus: of the medium, where it
+    is not the usual one. preamble: what a native VM is told before its configuration, whoever wrote that.
     """
 
     path: str = ""
@@ -128,6 +128,7 @@ class StartupConfig:
     label: str = ""
     file: str = ""
     archive: str = ""
+    preamble: str = ""
     bus: str = ""
     each: str = ""
     accepts: str = ""
@@ -192,7 +193,7 @@ class Connection:
 class Kind:
     """One kind, with the overrides of image and lab in it. hardware: of native VMs, as the schema describes it. memory: bytes; cpu: CPUs.
 
-    packed_only: why there is no machine of this kind from a disk image alone; empty where there is. C(_kinds.why_not_native) has it in words.
+    packed_only: why there is no machine of this kind from a disk image alone; empty where there is (C(_kinds.why_not_native)).
 
     post_boot: commands (argument lists) that run in the node once it is ready. link_apply_mode: how a changed link reaches a running node.
     vm_image: whether an image is a disk image rather than a container's is told by its name (C(_kinds.is_disk_image)).

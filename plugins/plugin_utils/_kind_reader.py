@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_boot import check_placeholders
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_hardware import HARDWARE_KEYS, check_medium, read_hardware
-from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import NATIVE, NONE
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_like import NATIVE, NONE, types_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import (
     Boot,
     BootFile,
@@ -29,7 +29,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import (
     StartupConfig,
 )
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_values import ValueReader
-from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValue, Problems, Scalar, Value
+from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Entry, MapValue, Problems, Scalar, Value
 
 PROVIDERS = ("container", "external", "host", "segment", "vm")
 IDENTITY = ("aliases", "like", "name", "provider")
@@ -52,7 +52,8 @@ KEYS: t.Mapping[str, tuple[str, ...]] = {
     "file": ("content", "each", "mode", "path"),
     "piece": ("separator", "text"),
     "startup_config": (
-        "accepts", "archive", "bus", "default", "each", "file", "label", "medium", "mode", "part_apply", "part_path", "path", "template",
+        "accepts", "archive", "bus", "default", "each", "file", "label", "medium", "mode", "part_apply", "part_path", "path",
+        "preamble", "template",
     ),
     "readiness": ("boot_markers", "failure_markers", "packed_pattern", "pattern", "port", "probe", "timeout"),
     "console": ("command", "method"),
@@ -92,7 +93,7 @@ class _KindReader(ValueReader):
             return Kind("", "container")
         keys = KEYS[""] if whole else tuple(key for key in KEYS[""] if key not in IDENTITY)
         self.known_keys(values, keys, "a kind")
-        self._native(values)
+        self._native(values, whole=whole)
         check_medium(self, values)
         name = self.text_of(values, "name")
         if whole and not name:
@@ -129,14 +130,22 @@ class _KindReader(ValueReader):
             addresses=self.flag_of(values, "addresses"),
         )
 
-    def _native(self, values: MapValue) -> None:
+    def _native(self, values: MapValue, *, whole: bool) -> None:
         """It is put over the rest before that is read (C(_kind_like.as_native)); here it is only checked, whichever image a node has."""
         part = self.mapping(values.get(NATIVE), NATIVE)
         if part is not None:
-            self.known_keys(part, [key for key in KEYS[""] if key not in (*IDENTITY, NATIVE, "packed_only")], NATIVE)
-            rest = MapValue(part.line, part.column)
-            rest.entries.update((name, entry) for name, entry in part.entries.items() if name in KEYS[""] and name != NATIVE)
-            self.kind(rest, whole=False) if rest.entries else None
+            allowed = [key for key in KEYS[""] if key not in (*IDENTITY, NATIVE, "packed_only")]
+            self.known_keys(part, allowed, NATIVE)
+            known = MapValue(part.line, part.column)
+            known.entries.update((name, entry) for name, entry in part.entries.items() if name in allowed)
+            self.kind(known, whole=False)
+            if whole and "startup_config" in known.entries:
+                texts = MapValue(part.line, part.column)
+                texts.entries["startup_config"] = known.entries["startup_config"]
+                texts.entries.update(
+                    (name, Entry(entry.key, types_of(entry.value))) for name, entry in values.entries.items() if name == "boot"
+                )
+                check_placeholders(self.problems, texts)
 
     def _interfaces(self, values: MapValue) -> Interfaces:
         default = Interfaces()
@@ -231,6 +240,7 @@ class _KindReader(ValueReader):
             label=self.text_of(values, "label"),
             file=self.text_of(values, "file"),
             archive=self.text_of(values, "archive"),
+            preamble=self.text_of(values, "preamble"),
             bus=self.choice_of(values, "bus", CHOICES["bus"]),
             each=self.text_of(values, "each"),
             accepts=self.expression_of(values, "accepts"),

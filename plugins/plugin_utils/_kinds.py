@@ -24,7 +24,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import MapValu
 DIRECTORY = Path(__file__).parent / "kinds"
 SHAPES = DIRECTORY / "shapes"
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)
-_DISK_IMAGE = re.compile(r".*\.(?:qcow2?|img|raw|vmdk|vdi|vhdx?)", re.IGNORECASE)
+_DISK_IMAGE = re.compile(r".*\.(?:qcow2?|img|raw|vmdk|vdi|vhdx?)(?:@sha256:.*)?", re.IGNORECASE)
 
 
 @functools.cache
@@ -78,5 +78,12 @@ def unknown_kind_remedy(name: str, kinds: t.Iterable[str] | None = None) -> str:
 
 
 def is_disk_image(image: str) -> bool:
-    """Whether an image is the disk of a virtual machine, rather than a container's."""
+    """Whether an image is the disk of a virtual machine, rather than a container's. C(@sha256:) may follow, whatever is behind it."""
     return _DISK_IMAGE.fullmatch(image) is not None
+
+
+def why_not_native(kind: Kind) -> str:
+    """Why no node of a kind can have a disk image, as a clause; empty where it can. kind: from C(Catalog.resolve) with that image."""
+    if kind.packed_only:
+        return f"kind {kind.name} cannot start from one: {kind.packed_only}"
+    return "" if kind.provider == "vm" else f"nodes of kind {kind.name} are containers"

@@ -17,6 +17,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import K
 from ansible_collections.archetype.lab.plugins.plugin_utils._naming import linux_name
 
 PAGE = (Path(__file__).parents[3] / "docs" / "kinds.md").read_text()
+CATALOG = Catalog()
 PROVIDERS = {
     "container": "container",
     "external": "a container that is there",
@@ -30,12 +31,20 @@ def code(*names: str) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def machine_of(kind: Kind) -> Kind:
+    return CATALOG.resolve(kind, "x.qcow2")
+
+
+def from_disk(kind: Kind) -> bool:
+    return not _kinds.why_not_native(machine_of(kind))
+
+
 def image_of(kind: Kind) -> str:
     if kind.image:
         return code(kind.image)
     if kind.provider == "vm":
-        return ", ".join(["vrnetlab"] * ("CLAB_INTFS" in kind.boot.env) + ["disk"] * bool(kind.hardware))
-    return "container" if kind.provider == "container" else ""
+        return ", ".join(["vrnetlab"] * ("CLAB_INTFS" in kind.boot.env) + ["disk"] * from_disk(kind))
+    return ", ".join(["container"] * (kind.provider == "container") + ["disk"] * from_disk(kind))
 
 
 def row(kind: Kind) -> str:
@@ -79,6 +88,37 @@ def test_the_example_of_a_kind_of_ones_own_is_one(tmp_path: Path) -> None:
     told = dict(re.findall(r"`([\w/.-]+)` is `([\w.-]+)`", section("Kinds of your own")))
     assert told
     assert {text: linux_name(acme, text) for text in told} == told
+
+
+def rows(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+
+
+def test_hardware_and_media_are_told() -> None:
+    text = section("Machines from a disk")
+    told = {name for names in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", names)}
+    smbios = {f"smbios_{name}" for name in re.findall(r"`(\w+)`", text.split("| `smbios_...` | ")[1].split(" |")[0])}
+    assert told | smbios >= set(_kind_reader.KEYS["hardware"])
+    assert set(_kind_reader.CHOICES["medium"]) == {"iso", "poap", "usb", "cloud-init"}
+    assert all(f"| `{medium}` |" in text for medium in _kind_reader.CHOICES["medium"])
+
+
+def test_every_kind_with_a_medium_and_every_one_that_is_packed_only_is_told() -> None:
+    text = section("Machines from a disk")
+    kinds = [machine_of(_kinds.find_kind(path.stem)) for path in sorted(set(_kinds.kind_files().values()))]  # type: ignore[arg-type]
+    media = [one for one in kinds if one.startup_config.medium and not one.packed_only]
+    table = text.split("| kind | medium |")[1]
+    assert re.findall(r"^\| `(\w+)` \| `([\w-]+)` \| `([\w-]+)` \|", table, re.MULTILINE) == [
+        (one.name, one.startup_config.medium, one.startup_config.label) for one in media
+    ]
+    assert all(one.startup_config.file in rows(table)[one.name] for one in media)
+    assert re.findall(r"^- `(\w+)`: (.*)$", text, re.MULTILINE) == [(one.name, one.packed_only) for one in kinds if one.packed_only]
+
+
+def test_hardware_that_is_a_guess_is_told_of() -> None:
+    line = next(line for line in section("Machines from a disk").splitlines() if line.startswith("Hardware that is a guess"))
+    guessed = [path.stem for path in sorted(set(_kinds.kind_files().values())) if "Defaults, not measured" in path.read_text()]
+    assert re.findall(r"`(\w+)`", line) == guessed
 
 
 def test_the_sections_of_a_kind_file_are_told() -> None:

@@ -9,7 +9,8 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.archetype.lab.plugins.plugin_utils import _kind_reader, _kinds
+from ansible_collections.archetype.lab.plugins.plugin_utils import _kind_hardware, _kind_reader, _kinds
+from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._yaml import Problems, load_yaml
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is a test dependency")
@@ -22,6 +23,7 @@ def test_every_kind_file_keeps_to_the_schema(path):
     content = yaml.safe_load(path.read_text())
     jsonschema.Draft202012Validator(SCHEMA).validate(content)
     assert content["name"] == path.stem
+    jsonschema.Draft202012Validator({**SCHEMA, "required": []}).validate(content.get("native", {}))
 
 
 def test_the_schema_is_one_and_knows_every_key_the_reader_reads():
@@ -49,8 +51,20 @@ def test_the_schema_knows_every_choice_the_reader_knows():
         "console": whole["console"]["properties"]["method"],
         "save_config": whole["save_config"]["properties"]["method"],
         "medium": whole["startup_config"]["properties"]["medium"],
+        "bus": whole["startup_config"]["properties"]["bus"],
     }
     assert {key: set(one["enum"]) for key, one in told.items()} == {key: set(one) for key, one in _kind_reader.CHOICES.items()}
+
+
+def test_the_schema_knows_of_hardware_what_the_reader_knows():
+    told = SCHEMA["properties"]["hardware"]["properties"]
+    assert {key: tuple(told[key]["enum"]) for key in told if "enum" in told[key]} == dict(_kind_hardware.HARDWARE_CHOICES)
+    numbers = {key: (one["minimum"], one["maximum"]) for key, one in told.items() if one.get("type") == "integer"}
+    assert numbers == dict(_kind_hardware.NUMBERS)
+    names = ("pc", "q35", "pc-q35-8.2", "pc-i440fx-6.2", "q36", "pc-q35", "virt")
+    assert [bool(re.search(told["machine"]["pattern"], name)) for name in names] == [
+        bool(re.fullmatch(_kind_hardware.MACHINE, name)) for name in names
+    ]
 
 
 def test_every_name_is_there_once_and_is_found_without_parsing():
@@ -79,7 +93,18 @@ def test_kinds_are_found_in_any_case_and_unknown_ones_are_not():
     assert _kinds.unknown_kind_remedy("zzz") == "docs/kinds.md has all kinds, and says how to add one"
 
 
-@pytest.mark.parametrize(("name", "disk"), [("a.qcow2", True), ("/x/N9.QCOW2", True), ("vrnetlab/a:1.qcow", True), ("r/a:1", False)])
+@pytest.mark.parametrize(
+    ("name", "disk"),
+    [
+        ("a.qcow2", True),
+        ("/x/N9.QCOW2", True),
+        ("vrnetlab/a:1.qcow", True),
+        ("r/a:1", False),
+        ("/x/a.qcow2@sha256:" + "0a" * 32, True),
+        ("/x/a.qcow2@sha256:short", True),
+        ("r/a@sha256:" + "0a" * 32, False),
+    ],
+)
 def test_a_disk_image_is_told_by_its_name(name, disk):
     assert _kinds.is_disk_image(name) is disk
 
@@ -87,7 +112,9 @@ def test_a_disk_image_is_told_by_its_name(name, disk):
 # what is known of virtual machines
 
 VMS = {path.stem: kind for path in FILES if (kind := _kinds.find_kind(path.stem)).provider == "vm"}
-NATIVE = {name: kind for name, kind in VMS.items() if kind.hardware}
+DISKS = Catalog()
+FROM_DISK = {path.stem: DISKS.resolve(_kinds.find_kind(path.stem), "x.qcow2") for path in FILES}
+NATIVE = {name: kind for name, kind in FROM_DISK.items() if not _kinds.why_not_native(kind)}
 
 
 @pytest.mark.parametrize("kind", NATIVE.values(), ids=lambda kind: kind.name)
@@ -96,32 +123,88 @@ def test_a_machine_has_memory_cpus_a_disk_nics_and_a_console(kind):
     assert kind.cpu >= 1
     assert {"machine", "disk_bus", "nic_model", "serial_type", "serial_count", "graphics"} <= set(kind.hardware)
     assert kind.memory >= kind.hardware.get("minimum_memory", 0)
+    assert kind.cpu >= kind.hardware.get("minimum_cpu", 0)
+    assert kind.cpu % kind.hardware.get("sockets", 1) == 0
+    assert kind.readiness.optout or re.compile(kind.readiness.pattern).search("") is None, "an empty pattern is in every log"
 
 
 @pytest.mark.parametrize("kind", NATIVE.values(), ids=lambda kind: kind.name)
 def test_no_machine_asks_for_what_qemu_does_not_have(kind):
     """IDE on q35 is refused by QEMU: configurations on a CD-ROM could not be given to such machines."""
-    buses = {kind.hardware["disk_bus"], kind.hardware.get("cdrom_bus", "sata")}
+    buses = {kind.hardware["disk_bus"], kind.hardware.get("cdrom_bus", "sata"), kind.startup_config.bus}
     assert "q35" not in kind.hardware["machine"] or "ide" not in buses
     assert (kind.startup_config.medium == "iso") == ("cdrom_bus" in kind.hardware)
 
 
-def test_a_kind_without_hardware_says_so_by_having_none():
-    """They come packed only, or nobody has told what they need of a bare machine."""
-    assert sorted(set(VMS) - set(NATIVE)) == [
-        "checkpoint_cloudguard",
-        "ciena_saos",
+@pytest.mark.parametrize("kind", NATIVE.values(), ids=lambda kind: kind.name)
+def test_a_medium_has_a_label_and_a_file(kind):
+    config = kind.startup_config
+    assert bool(config.label) == bool(config.medium)
+    assert bool(config.file) == (config.medium in ("iso", "usb"))
+    assert bool(config.archive) == (config.medium == "usb")
+
+
+@pytest.mark.parametrize(
+    ("name", "medium"),
+    [
+        ("cisco_xrv9k", ("iso", "config", "iosxr_config.txt", "")),
+        ("cisco_csr1000v", ("iso", "config", "iosxe_config.txt", "")),
+        ("cisco_c8000v", ("iso", "config", "iosxe_config.txt", "")),
+        ("cisco_cat9kv", ("iso", "config", "iosxe_config.txt", "")),
+        ("cisco_cat9000v_uadp", ("iso", "config", "iosxe_config.txt", "")),
+        ("cisco_cat9800", ("iso", "config", "iosxe_config.txt", "")),
+        ("cisco_n9kv", ("iso", "disk", "nxos_config.txt", "")),
+        ("juniper_vjunosrouter", ("usb", "vmm-data", "config/juniper.conf", "vmm-config.tgz")),
+        ("linux", ("cloud-init", "cidata", "", "")),
+    ],
+)
+def test_what_devices_look_for(name, medium):
+    config = NATIVE[name].startup_config
+    assert (config.medium, config.label, config.file, config.archive) == medium
+
+
+def test_kinds_that_are_no_machine_from_a_disk_say_why():
+    assert {name for name in VMS if name not in NATIVE} == {
         "cisco_sdwan",
         "cisco_xrd_vrouter",
-        "generic_vm",
-        "huawei_vrp",
-        "juniper_apstra",
         "juniper_cjunosevolved",
         "juniper_vmx",
         "juniper_vqfx",
         "nokia_sros",
-        "nvidia_cumulusvx",
-    ]
+    }
+    assert _kinds.why_not_native(VMS["juniper_vmx"]).startswith("kind juniper_vmx cannot start from one: a vMX is two machines")
+    assert _kinds.why_not_native(FROM_DISK["arista_ceos"]) == "nodes of kind arista_ceos are containers"
+
+
+def test_kinds_of_containers_that_are_machines_too():
+    """Of the container nothing is left; as one, the kind is what it was."""
+    assert {name for name in NATIVE if name not in VMS} == {"alpine", "linux"}
+    for name in ("alpine", "linux"):
+        machine, container = NATIVE[name], _kinds.find_kind(name)
+        assert (machine.provider, machine.boot, machine.console.method, machine.link_apply_mode) == (
+            "vm",
+            type(machine.boot)(),
+            "virsh",
+            "recreate",
+        )
+        assert (container.provider, container.hardware, container.startup_config.medium) == ("container", {}, "")
+        assert container.boot.capabilities
+        assert machine.interfaces == container.interfaces
+
+
+def test_commands_of_a_machine_s_console_are_no_commands_of_its_container():
+    with_commands = {name: kind.post_boot for name, kind in NATIVE.items() if kind.post_boot}
+    assert set(with_commands) == {"cisco_vios", "cisco_asav", "cisco_csr1000v", "cisco_c8000v"}
+    assert all(not VMS[name].post_boot for name in with_commands)
+    assert with_commands["cisco_c8000v"] == (("terminal", "length", "0"),)
+
+
+def test_the_preamble_of_n9kv_sets_the_boot_variable_of_whatever_image_runs():
+    preamble = NATIVE["cisco_n9kv"].startup_config.preamble
+    assert "boot nxos" in preamble
+    assert "username {username} password 0 {password} role network-admin" in preamble.splitlines()
+    script = "\n".join(re.findall(r"echo '(.*)' >> ", preamble))
+    compile("from cli import cli\n" + script, "boot_variable.py", "exec")
 
 
 def test_nics_that_a_machine_keeps_to_itself_have_no_name_and_move_no_port():
