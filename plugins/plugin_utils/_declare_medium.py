@@ -18,6 +18,8 @@ import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import ManagementAddresses, Node, NodeInterface
+from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import fill_lines
+from ansible_collections.archetype.lab.plugins.plugin_utils._poap import poap_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import Values, interface_values, node_values
 from ansible_collections.archetype.lab.plugins.plugin_utils._startup import startup_content
 
@@ -32,11 +34,13 @@ def configuration_of(
 ) -> bytes:
     """What the machine is to start with; empty where there is nothing."""
     config = node.profile.startup_config
-    if not (config.medium or config.default):
+    if not config.medium:
         return b""
     values = node_values(node, reader.lab, len(interfaces), management, number)
     each = [{**values, **interface_values(node.profile, one)} for one in interfaces]
     content = startup_content(node, values, each, reader)
+    if config.preamble and not node.suppress_startup_config:
+        content = fill_lines(config.preamble, values).encode() + content
     reader.total += len(content)
     return content if config.medium != CLOUD_INIT or content else _user_data(values)
 
@@ -56,25 +60,28 @@ def declare_medium(
         return _medium(CLOUD_INIT, _LABEL, bus_of(node), _seed(node, content, lab, _network(management, mac, interfaces)))
     if config.medium in ("", POAP) or not content:
         return None
-    return _medium(config.medium, config.label, bus_of(node), {config.file: content}, getattr(config, "archive", ""))
+    return _medium(config.medium, config.label, bus_of(node), {config.file: content}, config.archive)
 
 
-def declare_lease(node: Node, management: ManagementAddresses) -> dict[str, t.Any]:
-    """What a machine is told by DHCP on its management NIC."""
+def declare_lease(node: Node, management: ManagementAddresses, content: bytes) -> dict[str, t.Any]:
+    """What a machine is told by DHCP on its management NIC; where its kind says so, its configuration too."""
     found: dict[str, t.Any] = {
         "mac": management.mac,
         "ipv4": management.ipv4,
         "hostname": node.hostname or node.name,
         "gateway": management.ipv4_gateway,
     }
-    return found
+    if node.profile.startup_config.medium != POAP or not content:
+        return found
+    name, files = poap_files(node.name, content, management.ipv4_gateway)
+    return {**found, "boot_file": name, "files": _files(files)}
 
 
 def bus_of(node: Node) -> str:
     """Of the medium: what the kind says, else what its machine has. A q35 has no IDE."""
     config, hardware = node.profile.startup_config, node.profile.hardware
-    if getattr(config, "bus", "") or config.medium == "usb":
-        return getattr(config, "bus", "") or "usb"
+    if config.bus or config.medium == "usb":
+        return config.bus or "usb"
     return str(hardware.get("cdrom_bus") or ("ide" if "q35" not in str(hardware.get("machine") or "q35") else "sata"))
 
 
@@ -83,9 +90,13 @@ def _medium(kind: str, label: str, bus: str, files: t.Mapping[str, bytes], archi
         "type": kind,
         "label": label,
         "bus": bus,
-        "files": [{"path": path, "content": base64.b64encode(content).decode()} for path, content in sorted(files.items())],
+        "files": _files(files),
         "archive": archive,
     }
+
+
+def _files(files: t.Mapping[str, bytes]) -> list[dict[str, str]]:
+    return [{"path": path, "content": base64.b64encode(content).decode()} for path, content in sorted(files.items())]
 
 
 # -- cloud-init -------------------------------------------------------------------------------------------------------

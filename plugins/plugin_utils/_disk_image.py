@@ -35,6 +35,11 @@ class DiskImage:
     sha256: str = ""
 
 
+def without_digest(image: str) -> str:
+    """An image as it is called."""
+    return image.partition(_MARK)[0]
+
+
 def disk_image(text: str) -> DiskImage:
     """Raises ImageFault."""
     name, mark, digest = text.partition(_MARK)

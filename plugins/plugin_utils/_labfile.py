@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog, check_part
+from ansible_collections.archetype.lab.plugins.plugin_utils._disk_image import without_digest
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import LabFileError
 from ansible_collections.archetype.lab.plugins.plugin_utils._links import MAX_MTU, MIN_MTU
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import LabFile, Place, Topology
@@ -40,9 +41,8 @@ _KEYS = (
     "tags",
     "topology",
 )
-UNUSED = frozenset({"cpu", "hardware", "link_apply_mode", "memory", "save_config"})
-"""Parts of kinds that are read and checked, and that nothing uses yet."""
-READINESS = "of readiness only the commands of the kind make use yet; a node counts as ready when its container runs"
+OF_MACHINES = frozenset({"cpu", "hardware", "link_apply_mode", "memory", "native"})
+"""Parts of kinds that have no effect on containers."""
 _SERVER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}")
 _EMPTY = Topology("", {}, {}, "")
 
@@ -73,6 +73,7 @@ class _LabFileReader(Reader):
         servers = self._servers(file.get("servers"))
         pins = self._pins(file.get("placement"), topology, servers)
         self._check_images(topology, file.get("images"))
+        self._note_machines(file, topology, images)
         self._unused_image_settings(topology, images, file.get("image_settings"))
         if self.boolean(file.get("management"), "management") is False:
             topology = replace(topology, management=replace(topology.management, enabled=False))
@@ -129,12 +130,24 @@ class _LabFileReader(Reader):
             self.problems.found += problems.found
             if isinstance(entry.value, MapValue) and not problems.found:
                 parts[name] = entry.value
-                unused = sorted(UNUSED.intersection(entry.value.entries))
-                if unused:
-                    self.notes.append(f"{key} of {word(name)}: nothing is made of {', '.join(unused)} yet")
-                if "readiness" in entry.value.entries:
-                    self.notes.append(f"{key} of {word(name)}: {READINESS}")
         return parts
+
+    def _note_machines(self, file: MapValue, topology: Topology, images: t.Mapping[str, str]) -> None:
+        """What is said of machines where there is none."""
+        machines = [node for node in topology.nodes.values() if node.native]
+        named = {
+            "kind_settings": {name for node in machines for name in (node.kind, *node.profile.aliases)},
+            "image_settings": {without_digest(name) for one in machines for name in (one.reference, images.get(one.reference, ""))},
+        }
+        for key, names in named.items():
+            values = file.get(key)
+            for name, entry in values.entries.items() if isinstance(values, MapValue) else ():
+                unused = sorted(OF_MACHINES.intersection(entry.value.entries)) if isinstance(entry.value, MapValue) else []
+                if unused and without_digest(name.lower() if key == "kind_settings" else name) not in names:
+                    have = "has" if len(unused) == 1 else "have"
+                    self.notes.append(
+                        f"{key} of {word(name)}: {', '.join(unused)} {have} no effect: no node of it is a virtual machine from a disk"
+                    )
 
     def _unused_image_settings(self, topology: Topology, images: t.Mapping[str, str], value: Value | None) -> None:
         references = {node.reference for node in topology.nodes.values()}

@@ -88,7 +88,7 @@ class Machines:
         management = self.joined.addresses(node.name, nics[0].mac)
         content = configuration_of(node, interfaces, reader, management=management, number=number)
         if management is not None and management.ipv4:
-            self.leases.setdefault(self.joined.homes[node.name], []).append(declare_lease(node, management))
+            self.leases.setdefault(self.joined.homes[node.name], []).append(declare_lease(node, management, content))
         medium = declare_medium(node, content, interfaces, self.lab, management=management, mac=nics[0].mac)
         return declare_vm(node, nics, medium=medium, serial_ports=consoles, waits_for=waits)
 

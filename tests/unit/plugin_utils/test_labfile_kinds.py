@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,17 +79,18 @@ def test_settings_by_kind_and_by_image_are_in_the_profiles_of_nodes(load):
     assert (ceos.console.command, ceos.console.method, ceos.cpu) == ("bash", "ssh", 3.0)
     assert (mine.type, mine.console.command) == ("big", "sh")
     assert lab.topology.nodes["a"].image == "local/ceos:2"
-    assert lab.topology.notes == ('image_settings of "local/ceos:2": nothing is made of cpu yet',)
+    assert lab.topology.notes == ('image_settings of "local/ceos:2": cpu has no effect: no node of it is a virtual machine from a disk',)
 
 
-def test_what_nothing_is_made_of_yet_is_noted_and_told(load):
-    notes = load(HEAD + "kind_settings: {eos: {readiness: {timeout: 600}, memory: 1GB, boot: {user: me}}}\n").topology.notes
-    assert notes == (
-        "kind_settings of eos: nothing is made of memory yet",
-        "kind_settings of eos: of readiness only the commands of the kind make use yet; a node counts as ready when its container runs",
-    )
-    told = (Path(__file__).parents[3] / "docs" / "kinds.md").read_text().split("`, and the methods of `console`", 1)[0].rsplit("\n\n", 1)[1]
-    assert set(told.replace("`", "").split(", ")) == _labfile.UNUSED
+def test_what_is_of_machines_is_noted_where_there_is_none_and_told(load):
+    settings = "kind_settings: {EOS: {readiness: {timeout: 600}, memory: 1GB, cpu: 2, boot: {user: me}}, iosxrv9000: {memory: 30GB}}\n"
+    machine = TOPOLOGY.replace('ceos, image: "reg/ceos:1"', "cisco_xrv9k, image: x.qcow2").replace("a:Et1", "a:Gi0/0/0/0")
+    note = "kind_settings of {}: {} no effect: no node of it is a virtual machine from a disk"
+    of_both = [note.format("EOS", "cpu, memory have"), note.format("iosxrv9000", "memory has")]
+    assert [one for one in load(HEAD + settings).topology.notes if "settings" in one] == of_both
+    assert [one for one in load(HEAD + settings, machine).topology.notes if "settings" in one] == of_both[:1]
+    told = (Path(__file__).parents[3] / "docs" / "kinds.md").read_text().split("` are of machines from a disk", 1)[0].rsplit("\n\n", 1)[1]
+    assert {*re.findall(r"\w+", told.replace(" and ", " ")), "native"} == _labfile.OF_MACHINES
 
 
 def test_an_image_that_no_node_has_is_noted(load):
