@@ -117,8 +117,11 @@ class Session:
         raise self.error(f"did not end {command!r} within {timeout:g} s", told=False)
 
     def leave(self) -> None:
-        """Log out where a login was made here, so that the console is left as it was found. The device is not waited for long."""
-        for word in ("exit", "quit", "logout") if self.logged_in else ():
+        """Log out where a login was made here, so that the console is left as it was found. The device is not waited for long.
+
+        Where it is not at its prompt, something asks there, and nothing is said.
+        """
+        for word in ("exit", "quit", "logout") if self.logged_in and self.screen.line.strip() == self.prompt else ():
             self.send_line(word)
             self.react(QUIET * 3)
             self.settle(QUIET, time.monotonic() + 2.0)

@@ -17,6 +17,7 @@ import signal
 import threading
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.module_utils._docker._archive import file_of
 from ansible_collections.archetype.lab.plugins.module_utils._docker._exec import start_and_read
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import Docker, DockerContainer, ExecResult, Image
 from ansible_collections.archetype.lab.plugins.module_utils._docker._reading import START_HINT, Reader
@@ -185,7 +186,7 @@ class _Adapter:
 
         self._ask(ApplyError, f"removing container {name}", name, call, absent=True)
 
-    def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult:
+    def execute(self, name: str, command: t.Sequence[str], *, timeout: float, keep: int = 0) -> ExecResult:
         what = f"running a command in container {name}"
         created = self._ask(ApplyError, what, name, lambda: self._client.exec_create(name, list(command)))
         path = f"/v{self._client.api_version}/exec/{created['Id']}/start"
@@ -197,11 +198,24 @@ class _Adapter:
         def ended() -> bool:
             return not process()["Running"]
 
-        output, complete = self._ask(ApplyError, what, name, lambda: start_and_read(self._socket_path, path, timeout=timeout, ended=ended))
+        def run() -> tuple[str, bytes, bool]:
+            return start_and_read(self._socket_path, path, timeout=timeout, ended=ended, keep=keep)
+
+        output, written, complete = self._ask(ApplyError, what, name, run)
         if not complete:
             _end_process(process())
             raise ApplyError(f"{what} did not end in {timeout:g} s and was stopped; its output so far: {output.strip()}", objects=(name,))
-        return ExecResult(exit_code=int(process()["ExitCode"] or 0), output=output)
+        if keep and len(written) > keep:
+            raise ApplyError(f"{what} wrote more than {keep} bytes", objects=(name,))
+        return ExecResult(exit_code=int(process()["ExitCode"] or 0), output=output, written=written)
+
+    def read_file(self, name: str, path: str, *, limit: int) -> bytes:
+        what = f"reading {path} of container {name}"
+        stream, about = self._ask(ReadError, what, name, lambda: self._client.get_archive(name, path))
+        size = int(about.get("size") or 0)
+        if size > limit:
+            raise ReadError(f"{what}: it has {size} bytes, more than {limit}", objects=(name,))
+        return t.cast(bytes, self._ask(ReadError, what, name, lambda: file_of(b"".join(stream), path)))
 
     def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
         asked = {"tail": lines or "all", **({"since": since} if since else {})}

@@ -20,6 +20,7 @@ import time
 import typing as t
 
 KEPT_BYTES = 16384
+_STANDARD_OUTPUT = 1
 _IDLE = 0.2
 """Seconds without output after which Docker is asked whether the command is over."""
 
@@ -27,12 +28,16 @@ _IDLE = 0.2
 class Answer:
     """Docker's answer, taken in as it comes: a head of HTTP, then frames (1 byte stream, 3 unused, 4 length, then the data).
 
-    output: standard output and error, joined; only the last of it is kept.
+    output: standard output and error, joined; only the last of it is kept. written: the beginning of standard output alone, as much as
+    was asked for and one byte more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int = 0) -> None:
         self.head = b""
         self.output = b""
+        self.written = bytearray()
+        self._room = keep + 1 if keep else 0
+        self._error = False
         self._rest = b""
         self._left = 0
 
@@ -47,11 +52,14 @@ class Answer:
             return
         while self._rest and (self._left or len(self._rest) >= 8):
             if not self._left:
-                (self._left,) = struct.unpack_from(">L", self._rest, 4)
+                stream, self._left = struct.unpack_from(">B3xL", self._rest)
+                self._error = stream != _STANDARD_OUTPUT
                 self._rest = self._rest[8:]
             part, self._rest = self._rest[: self._left], self._rest[self._left :]
             self._left -= len(part)
             self.output = (self.output + part)[-KEPT_BYTES:]
+            if not self._error:
+                self.written += part[: max(0, self._room - len(self.written))]
 
     @property
     def refused(self) -> bool:
@@ -86,13 +94,13 @@ def _receive(link: socket.socket, answer: Answer, *, deadline: float, ended: t.C
     return False
 
 
-def start_and_read(socket_path: str, path: str, *, timeout: float, ended: t.Callable[[], bool]) -> tuple[str, bool]:
+def start_and_read(socket_path: str, path: str, *, timeout: float, ended: t.Callable[[], bool], keep: int = 0) -> tuple[str, bytes, bool]:
     """Start an exec that was created, and wait for it.
 
-    path: C(/v1.41/exec/ID/start). ended: asks Docker whether the process is over. Returns the output, and False when the
-    time was up. Raises OSError when Docker cannot be spoken to, or refuses (with its message).
+    path: C(/v1.41/exec/ID/start). ended: asks Docker whether the process is over. Returns the output, what of standard output was to be
+    kept, and False when the time was up. Raises OSError when Docker cannot be spoken to, or refuses (with its message).
     """
-    answer = Answer()
+    answer = Answer(keep)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(timeout)
         link.connect(socket_path)
@@ -100,4 +108,4 @@ def start_and_read(socket_path: str, path: str, *, timeout: float, ended: t.Call
         complete = _receive(link, answer, deadline=time.monotonic() + timeout, ended=ended)
     if complete and answer.refused:
         raise OSError(answer.message)
-    return answer.output.decode(errors="replace"), complete
+    return answer.output.decode(errors="replace"), bytes(answer.written), complete

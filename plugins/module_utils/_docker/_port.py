@@ -88,8 +88,11 @@ def _moment(text: str) -> float:
 
 @dataclass(frozen=True)
 class ExecResult:
+    """output: the end of what it wrote, errors included. written: all of its standard output, where that was asked for."""
+
     exit_code: int
     output: str
+    written: bytes = b""
 
 
 class Docker(t.Protocol):
@@ -117,8 +120,14 @@ class Docker(t.Protocol):
     def remove(self, name: str) -> None:
         """Kill and remove, with its anonymous volumes; no error when it is gone already."""
 
-    def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult:
-        """Run a command inside, without a shell. One that does not end in time is killed and raises ApplyError."""
+    def execute(self, name: str, command: t.Sequence[str], *, timeout: float, keep: int = 0) -> ExecResult:
+        """Run a command inside, without a shell. One that does not end in time is killed and raises ApplyError.
+
+        keep: how many bytes of standard output are wanted as they are; one that writes more raises ApplyError too.
+        """
+
+    def read_file(self, name: str, path: str, *, limit: int) -> bytes:
+        """A file of a container, whether it runs or not. Raises ReadError where it is none, or longer than limit."""
 
     def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
         """The last lines that the container wrote; 0 is all. since: seconds since 1970."""

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._docker._adapter import container_from
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, ExecResult, Image
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 
 MASKED = ["/proc/kcore", "/sys/firmware"]
 READONLY = ["/proc/bus", "/proc/sys"]
@@ -39,6 +39,7 @@ class FakeDocker:
         self.number = itertools.count(1)
         self.looks: list[str] = []
         self.logged: dict[str, list[str]] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
 
     # -- what the protocol asks for
 
@@ -96,12 +97,17 @@ class FakeDocker:
             self.calls.append(("remove", name))
             self.raw.pop(name, None)
 
-    def execute(self, name: str, command: t.Sequence[str], *, timeout: float) -> ExecResult:
+    def execute(self, name: str, command: t.Sequence[str], *, timeout: float, keep: int = 0) -> ExecResult:
         with self.lock:
             if self._get(name)["State"]["Status"] != "running":
                 raise ApplyError(f"running a command in container {name} failed: it is not running", objects=(name,))
             self.calls.append(("execute", name, *command))
             return self.answers.get(tuple(command), ExecResult(0, ""))
+
+    def read_file(self, name: str, path: str, *, limit: int) -> bytes:
+        if path not in self.files.get(name, {}):
+            raise ReadError(f"reading {path} of container {name} failed: not found", objects=(name,))
+        return self.files[name][path]
 
     def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
         """What was put into logs, one piece each time that all is asked for; else some last words."""
