@@ -106,7 +106,7 @@ def _words(error: OSError, op: NewTap | SetTapOwner) -> str:
     if error.filename == _CLONE and error.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"this server has no {_CLONE}, which {op.name} needs: load the module on the server (modprobe tun)"
     if error.errno in (errno.EPERM, errno.EACCES):
-        return f"not permitted to make {op.name} by {_CLONE}: this needs root (CAP_NET_ADMIN)"
+        return f"not permitted to open {op.name} by {_CLONE}: this needs root (CAP_NET_ADMIN)"
     if error.errno == errno.EBUSY:
         return f"a device named {op.name} exists" if isinstance(op, NewTap) else f"{op.name} is in use"
     return f"{op.name}: {error.strerror}"
