@@ -25,7 +25,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._naming import linux
 from ansible_collections.archetype.lab.plugins.plugin_utils._topology import load_topology
 from ansible_collections.archetype.lab.tests.unit.plugin_utils.containerlab_rules import RULES, SPECIAL, samples
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("ARCHETYPE_LAB_TOPOLOGIES") or ROOT.parent / "shared" / "topologies")
 GOLDEN = Path(__file__).with_name("golden_endpoints.yml")
 NO_TOPOLOGIES = (
