@@ -234,7 +234,7 @@ def test_hardware_of_some_machines(name, facts):
     ("name", "line"),
     [
         ("cisco_n9kv", "User Access Verification"),
-        ("cisco_n9kv", "switch(boot)#"),
+        ("cisco_n9kv", "switch#"),
         ("cisco_asav", "ciscoasa>"),
         ("cisco_c8000v", "Press RETURN to get started!"),
         ("mikrotik_ros", "MikroTik Login: "),
