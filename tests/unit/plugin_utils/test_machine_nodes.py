@@ -145,12 +145,8 @@ def test_a_machine_has_a_network_of_its_own(lab, mode):
 @pytest.mark.parametrize("key", ["network-mode", "pid-mode"])
 def test_a_machine_shares_nothing(lab, key):
     text = one_node(GENERIC).replace("busybox:1}", f"busybox:1, {key}: 'container:vm'}}")
-    assert lab.errors(text) == [
-        (
-            "t.clab.yml:5:5: node h1 wants the network or the processes of node vm, a virtual machine, which shares neither. Give it a network"
-            " of its own, and link the two"
-        )
-    ]
+    what = "node h1 wants the network or the processes of node vm, a virtual machine, which shares neither"
+    assert lab.errors(text) == [f"t.clab.yml:5:5: {what}. Give it a network of its own, and link the two"]
 
 
 def test_link_apply_mode_is_the_nodes_or_its_kinds(lab):
