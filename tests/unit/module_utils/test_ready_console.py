@@ -24,11 +24,11 @@ ENTER = [
 ]
 NO_ENTER = [
     "Would you like to enter the initial configuration dialog? [yes/no]: ",
-    "Would you like to enter the initial configuration dialog? [yes/no]: \n*Mar  1 00:00:44.011: %LINK-3-UPDOWN: Interface Vlan1, changed state to up",
+    "Would you like to enter the initial configuration dialog? [yes/no]: \n*Mar  1 00:00:44.011: %LINK-3-UPDOWN: Interface Vlan1, down",
     "Would you like to enter the initial configuration dialog? [yes/no]: *Mar  1 00:00:44.011: %SYS-5-CONFIG_I: Configured",
     "Would you like to terminate autoinstall? [yes]: ",
     "Do you want to enforce secure password standard (yes/no) [y]: ",
-    "Abort Power On Auto Provisioning [yes - continue with normal setup, skip - bypass password and basic configuration]?(yes/skip/no)[no]: ",
+    "Abort Power On Auto Provisioning [yes - continue with normal setup, skip - bypass password]?(yes/skip/no)[no]: ",
     "Proceed with reload? [confirm]",
     "Pre-configure Firewall now through interactive prompts [yes]? ",
     "Format the disk? (y/n) ",

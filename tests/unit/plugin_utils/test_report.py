@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 from ansible.template import Templar, trust_as_template
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._lean import PORT, whole
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import Management
 from ansible_collections.archetype.lab.plugins.plugin_utils._plan import make_plan
 from ansible_collections.archetype.lab.plugins.plugin_utils._proof import KINDS
@@ -472,3 +473,153 @@ def test_an_error_of_the_management_network_is_told_at_its_link():
     assert link_of(report, "management")["state"] == "error"
     assert "srv1: no rules" in link_of(report, "management")["reason"]
     assert {state for key, state in states(report)[0].items() if key != "management"} == {"up"}
+
+
+def awaiting(*nodes, vms=()):
+    """A plan in which these nodes are not ready as soon as they run; those in vms are machines."""
+    plan = copy.deepcopy(PLAN)
+    for part in plan["slices"].values():
+        own = {one["name"]: one["node"] for one in part["containers"]}
+        part["access"] = [
+            {"node": node, "type": "container", "name": name, "readiness": {"probe": "log"}} for name, node in own.items() if node in nodes
+        ]
+        part["vms"] = [{"name": name, "node": node} for name, node in own.items() if node in vms]
+        part["containers"] = [one for one in part["containers"] if one["node"] not in vms]
+    for node in vms:
+        plan["nodes"][node]["sandbox"] = ""
+    return plan
+
+
+def found(node, state="ready", reason="", *, late=False):
+    return {"node": node, "state": state, "reason": reason, "late": late, "since": "2026-11-21T07:00:00+00:00"}
+
+
+def node_of(report, name):
+    one = next(one for one in report["nodes"] if one["name"] == name)
+    return one["state"], one["reason"]
+
+
+def test_a_node_is_as_ready_as_it_was_found_to_be():
+    results = good()
+    results["srv1"]["ready"] = {"nodes": [found("a", "starting", "waits for 'x'"), found("b")], "changed": False}
+    plan = awaiting("a", "b")
+    report = make_report(plan, results)
+    assert (node_of(report, "a"), node_of(report, "b"), node_of(report, "c")) == (
+        ("starting", "waits for 'x'"),
+        ("ready", ""),
+        ("ready", ""),
+    )
+    assert report["ok"]
+    assert report["summary"]["nodes"]["starting"] == 1
+    assert states(report)[0] == dict.fromkeys(plan["links"], "up")
+    assert "3 nodes (2 ready, 1 starting)" in render_report(report)
+    assert next(one for one in report["nodes"] if one["name"] == "a")["since"] == "2026-11-21T07:00:00+00:00"
+
+
+def test_a_node_that_failed_or_is_late_is_an_error_unless_nobody_wanted_to_wait():
+    results = good()
+    results["srv1"]["ready"] = {"nodes": [found("a", "failed", "panic"), found("b", "starting", "is not ready after 9 s", late=True)]}
+    report = make_report(awaiting("a", "b"), results)
+    assert (node_of(report, "a"), node_of(report, "b")) == (("error", "panic"), ("error", "is not ready after 9 s"))
+    assert not report["ok"]
+    patient = make_report(awaiting("a", "b"), results, patient=True)
+    assert (node_of(patient, "a")[0], node_of(patient, "b")[0]) == ("error", "starting")
+
+
+def test_what_nobody_looked_at_is_not_called_ready():
+    report = make_report(awaiting("a"), good())
+    assert node_of(report, "a") == ("starting", "it runs, and nobody has looked whether it is ready")
+    assert report["ok"]
+    results = good()
+    results["srv1"]["ready"] = {"failed": True, "msg": "dockerd does not answer"}
+    assert node_of(make_report(awaiting("a"), results), "a") == (
+        "error",
+        "nobody knows whether it is ready: dockerd does not answer",
+    )
+
+
+def test_readiness_takes_no_link_back():
+    results = good()
+    results["srv1"]["converge"]["changes"] = [{"action": "create", "kind": "port", "name": port_of("a", "eth2"), "label": CROSS}]
+    for ready in (
+        {"nodes": [found("a", "failed", "panic")]},
+        {"failed": True, "msg": "no"},
+        {"unreachable": True, "msg": "gone"},
+    ):
+        results["srv2"]["ready"] = ready
+        assert failed_links(awaiting("a", "c"), results) == {"srv1": [], "srv2": []}
+    assert make_report(awaiting("a", "c"), results)["servers"]["srv2"]["state"] == "unreachable"
+
+
+def machines(plan, status="running", **fields):
+    """What converging returns of the machines."""
+    results = good(plan)
+    for server, part in plan["slices"].items():
+        results[server]["converge"]["vms"] = [
+            {"name": one["name"], "node": one["node"], "status": status, "started_at": "2026-11-21T06:00:00+00:00", **fields}
+            for one in part["vms"]
+        ]
+    return results
+
+
+def test_a_machine_is_what_converging_says_of_it():
+    plan = awaiting(vms=("c",))
+    report = make_report(plan, machines(plan))
+    one = next(one for one in report["nodes"] if one["name"] == "c")
+    assert (one["type"], one["state"], one["since"]) == ("vm", "ready", "2026-11-21T06:00:00+00:00")
+    assert report["ok"]
+
+
+@pytest.mark.parametrize("status", ["paused", "shutoff", "crashed"])
+def test_links_of_a_machine_that_does_not_run_are_down_and_say_why(status):
+    plan = awaiting(vms=("c",))
+    report = make_report(plan, machines(plan, status))
+    assert node_of(report, "c") == ("stopped", f"domain clab-x-c is {status}")
+    assert (link_of(report, CROSS)["state"], link_of(report, CROSS)["reason"]) == ("down", "node c is stopped")
+    assert not report["ok"]
+
+
+def test_a_machine_that_waits_for_a_restart_is_ready_and_says_so():
+    plan = awaiting(vms=("c",))
+    results = machines(plan, needs_restart=["memory", "config medium"])
+    assert node_of(make_report(plan, results), "c") == ("ready", "needs restart (memory, config medium)")
+    assert make_report(plan, results)["ok"]
+    assert "needs restart (memory, config medium)" in render_report(make_report(plan, results))
+    plan = awaiting("c", vms=("c",))
+    results["srv2"]["ready"] = {"nodes": [found("c", "starting", "waits for 'login:'")]}
+    assert node_of(make_report(plan, results), "c") == ("starting", "waits for 'login:'; needs restart (memory, config medium)")
+
+
+def test_machines_are_told_from_an_observation_where_nothing_converged():
+    plan = awaiting(vms=("c",))
+    for vms, state in (
+        ([{"name": "clab-x-c", "node": "c", "status": "running"}], ("ready", "")),
+        ([{"name": "clab-x-c", "node": "c", "status": "shutoff"}], ("stopped", "domain clab-x-c is shutoff")),
+        ([], ("error", "domain clab-x-c is missing")),
+    ):
+        results = {"srv2": {"info": {"observed": {"containers": [], "vms": vms, "ports": [], "tunnels": []}}}}
+        assert node_of(make_report(plan, results), "c") == state
+
+
+def test_what_check_mode_says_of_a_machine_is_told_of_its_node():
+    plan = awaiting(vms=("c",))
+    results = good(plan)
+    results["srv2"]["converge"].update(
+        predicted=True, changes=[{"action": "start", "kind": "vm", "name": "clab-x-c", "label": "c", "fields": {}, "reason": ""}]
+    )
+    assert node_of(make_report(plan, results, predicted=True), "c") == ("stopped", "vm clab-x-c is not running")
+
+
+def test_a_tap_has_no_address_that_could_differ():
+    plan = awaiting(vms=("c",))
+    port = next(one for one in plan["slices"]["srv2"]["ports"] if one["link"] == CROSS)
+    port.update(device="tap", mac="02:00:00:00:00:01", sandbox="")
+    results = {
+        server: {"info": {"observed": {"containers": [], "ports": [], "tunnels": part["tunnels"], "vms": []}}}
+        for server, part in plan["slices"].items()
+    }
+    observed = {**whole(port, PORT), "mac": "", "lab": "x", "carrier": False}
+    results["srv2"]["info"]["observed"]["ports"] = [observed]
+    assert "instead of" not in link_of(make_report(plan, results), CROSS)["reason"]
+    observed["tag"] = 1
+    assert "tag 1 instead of" in link_of(make_report(plan, results), CROSS)["reason"]
