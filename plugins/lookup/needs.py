@@ -33,9 +33,11 @@ _raw:
   contains:
     lab: {description: Name of the lab., type: str}
     images: {description: Image references., type: list, elements: str}
+    disks: {description: Paths of disk images on the servers., type: list, elements: str}
     binds: {description: Paths that must exist on the servers., type: list, elements: str}
     containers: {description: Container names., type: list, elements: str}
     management: {description: Whether the lab has a management network., type: bool}
+    vms: {description: Whether nodes of the lab are virtual machines., type: bool}
 """
 
 import typing as t

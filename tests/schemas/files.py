@@ -95,7 +95,7 @@ def lab_schema() -> dict[str, Any]:
                 "default": "lab_servers",
             },
             "placement": text_map("node to the server that it is to run on"),
-            "images": text_map("image reference of the topology to the one that is used in its place"),
+            "images": text_map("image of the topology, a reference or a disk, to the one that is used in its place"),
             "kinds_path": texts("folders with kinds of your own, beside the lab file"),
             "kind_settings": named("kind to a part of a kind file: what this lab changes of the kind", anything("part of a kind file")),
             "image_settings": named("image to a part of a kind file: what the image changes of its kind", anything("part of a kind file")),

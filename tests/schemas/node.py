@@ -118,13 +118,15 @@ def node_properties(kinds: list[str]) -> Schema:
         "group": text("group of the topology that the node inherits from"),
         "healthcheck": _HEALTHCHECK,
         "hostname": text("host name of the node; its name without one"),
-        "image": text("reference of the image, such as quay.io/frrouting/frr:10.5.1"),
+        "image": text(
+            "reference of the image, such as quay.io/frrouting/frr:10.5.1; or a disk image, such as xrv9k.qcow2, for a virtual machine"
+        ),
         "image-pull-policy": suggested("when the image is fetched", ("Always", "IfNotPresent", "Never")),
         "kind": suggested("type of the device", kinds),
         "labels": text_map("labels of the container"),
         "license": text("path of a licence file, beside the topology"),
         "link-apply-mode": suggested("how a changed link reaches a node that runs", ("live", "recreate", "restart")),
-        "memory": text("limit, such as 512MB or 1Gib"),
+        "memory": text("limit of a container, or what a virtual machine has, such as 512MB or 1Gib"),
         "mgmt-ipv4": text("fixed address in the management network"),
         "mgmt-ipv6": text("fixed address in the management network"),
         "network-mode": suggested("bridge, none, host, container:<node>", ("bridge", "host", "none")),
