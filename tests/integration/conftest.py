@@ -12,8 +12,9 @@ import pytest
 from tests.integration.acceptance import prepared, world
 from tests.integration.lab_server import box, box_server
 from tests.testbed.fixtures import node_images, testbed
+from tests.testbed.guest import guest_image
 
-__all__ = ["box", "box_server", "node_images", "prepared", "testbed", "world"]
+__all__ = ["box", "box_server", "guest_image", "node_images", "prepared", "testbed", "world"]
 
 HERE = Path(__file__).parent
 
