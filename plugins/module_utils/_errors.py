@@ -29,12 +29,13 @@ class LabError(Exception):
 
 
 class MissingLibraryError(LabError):
-    """A Python library is not installed for the interpreter that runs the module."""
+    """A Python library is not installed for the interpreter that runs the module. setting: of the role, with which it is."""
 
-    def __init__(self, library: str, cause: str) -> None:
+    def __init__(self, library: str, cause: str, *, setting: str = "") -> None:
+        option = f" with -e {setting}=true" if setting else ""
         super().__init__(
             f"the Python library {library} cannot be imported: {cause}",
-            hint="run archetype.lab.prepare_servers on this server, or set lab_server_python",
+            hint=f"run archetype.lab.prepare_servers{option} on this server, or set lab_server_python",
         )
         self.library = library
 

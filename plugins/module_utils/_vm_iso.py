@@ -29,7 +29,7 @@ def write(path: str, label: str, files: t.Mapping[str, bytes]) -> None:
         import pycdlib
         from pycdlib.pycdlibexception import PyCdlibException
     except ImportError as error:
-        raise MissingLibraryError("pycdlib", str(error)) from error
+        raise MissingLibraryError("pycdlib", str(error), setting="lab_server_vms") from error
     if not label.isascii() or not label.isprintable() or not 0 < len(label) <= _LABEL_LENGTH:
         raise ValueError(f"{label!r} cannot be the label of an ISO image: it has up to {_LABEL_LENGTH} ASCII characters")
     plain = _plain_paths(files)

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The one connection to the system's libvirt: opened, watched, and its errors told as the collection's.
+
+An event loop in a thread of its own is what libvirt needs to see that its daemon has stopped answering, and to hand on what a console says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, LockedError, MissingLibraryError, ReadError
+
+URI = "qemu:///system"
+OPEN_TIMEOUT = 30.0
+"""Seconds for opening: a daemon that was just started by its socket first looks at all of its domains."""
+_ALIVE_INTERVAL, _ALIVE_COUNT = 5, 4
+"""A daemon that has not answered for 5 s is asked whether it lives; after four such questions it is given up."""
+_HINT = (
+    "see that libvirtd, or virtqemud and virtlogd, run on this server (systemctl status libvirtd);"
+    " where libvirt is not installed, run archetype.lab.prepare_servers with -e lab_server_vms=true"
+)
+
+
+@functools.cache
+def library() -> t.Any:
+    """Libvirt's own Python library, with its event loop running. Raises MissingLibraryError."""
+    try:
+        import libvirt
+    except ImportError as error:
+        raise MissingLibraryError("libvirt", str(error), setting="lab_server_vms") from error
+    libvirt.registerErrorHandler(lambda _context, _error: None, None)  # it writes every error to stderr otherwise, handled or not
+    libvirt.virEventRegisterDefaultImpl()
+    threading.Thread(target=_loop, args=(libvirt,), name="libvirt events", daemon=True).start()
+    return libvirt
+
+
+def _loop(libvirt: t.Any) -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+def open_connection(uri: str = URI) -> t.Any:
+    """Raises ReadError where nothing answers; MissingLibraryError."""
+    libvirt = library()
+    found: list[t.Any] = []
+
+    def work() -> None:
+        try:
+            connection = libvirt.open(uri)
+            connection.setKeepAlive(_ALIVE_INTERVAL, _ALIVE_COUNT)
+            found.append(connection)
+        except libvirt.libvirtError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=work, name="libvirt open", daemon=True)
+    thread.start()
+    thread.join(OPEN_TIMEOUT)
+    if not found:
+        raise ReadError(f"libvirt on this server did not answer within {OPEN_TIMEOUT:g} s", hint=_HINT)
+    if isinstance(found[0], libvirt.libvirtError):
+        raise ReadError(f"libvirt on this server does not answer: {said(found[0])}", hint=_HINT) from found[0]
+    return found[0]
+
+
+def said(error: t.Any) -> str:
+    """What libvirt said, in one line."""
+    return " ".join(str(error.get_error_message() or error).split())
+
+
+def code(error: t.Any) -> int:
+    return int(error.get_error_code() or 0)
+
+
+@contextlib.contextmanager
+def reading(what: str, *objects: str) -> t.Iterator[None]:
+    """Raises ReadError in place of libvirt's error."""
+    try:
+        yield
+    except library().libvirtError as error:
+        raise ReadError(f"{what}: {said(error)}", hint=_HINT if _lost(error) else "", objects=objects) from error
+
+
+@contextlib.contextmanager
+def changing(what: str, *objects: str, harmless: t.Collection[int] = ()) -> t.Iterator[None]:
+    """Raises ApplyError in place of libvirt's error. harmless: codes of errors that mean that there was nothing to do."""
+    try:
+        yield
+    except library().libvirtError as error:
+        if code(error) not in harmless:
+            raise ApplyError(f"{what}: {said(error)}", hint=_HINT if _lost(error) else "", objects=objects) from error
+
+
+def in_use(error: t.Any, name: str) -> LabError | None:
+    """The error that a console is in use, if it is that."""
+    if code(error) != library().VIR_ERR_OPERATION_FAILED or "console session" not in said(error):
+        return None
+    hint = "leave virsh console there (Ctrl-]), and run again"
+    return LockedError(f"the console of {name} is in use by somebody else", hint=hint, objects=(name,))
+
+
+def _lost(error: t.Any) -> bool:
+    libvirt = library()
+    return code(error) in (libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_RPC) or (
+        error.get_error_domain() == libvirt.VIR_FROM_RPC
+    )
