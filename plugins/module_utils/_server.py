@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 
 STATE_DIR = "/var/lib/archetype-lab"
 RUN_DIR = "/run/archetype-lab"
+DHCP_DIR = "/run/archetype-lab-dhcp"
+"""Of the DHCP servers of labs, which are no longer root when they read files in it. RUN_DIR is root's alone."""
 VM_DIR = "/var/lib/libvirt/archetype-lab"
 """Disks and media of virtual machines: a folder for each lab, one in it for each domain. QEMU runs as a user of its own, who may not enter
 STATE_DIR; libvirt's folder is where security modules expect disks to be."""
@@ -109,7 +111,7 @@ class Server:
         if self._virt is None:
             from ansible_collections.archetype.lab.plugins.module_utils._libvirt._adapter import connect
 
-            self._virt = connect()
+            self._virt = connect(RUN_DIR)
         return self._virt
 
     def __enter__(self) -> Server:
