@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection, can break at any time
 """A lab's management network on one server, but for its devices, which are ports like others: the names of nodes, what the packet filter
-does with what comes from nodes and goes to them, and the kernel's settings for that.
+does with what comes from nodes and goes to them, the kernel's settings for that, and what machines are told by DHCP.
 
 The file of names is written first and removed last. So where it is not, and nothing is declared, nothing needs to be looked for.
 """
@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.archetype.lab.plugins.module_utils import _firewall, _server, _sysctls
+from ansible_collections.archetype.lab.plugins.module_utils import _dhcp, _firewall, _server, _sysctls
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._firewall import LINK
@@ -41,6 +41,7 @@ class Have:
     hosts: str | None = None
     firewall: _firewall.Have = field(default_factory=_firewall.Have)
     sysctls: _sysctls.Have = field(default_factory=_sysctls.Have)
+    dhcp: _dhcp.Have = field(default_factory=_dhcp.Have)
     looked: bool = False
 
 
@@ -53,6 +54,7 @@ class Plan:
     drop_hosts: bool = False
     firewall: _firewall.Plan = field(default_factory=_firewall.Plan)
     sysctls: _sysctls.Plan = field(default_factory=_sysctls.Plan)
+    dhcp: _dhcp.Plan = field(default_factory=_dhcp.Plan)
     changes: tuple[Change, ...] = ()
 
 
@@ -77,7 +79,7 @@ def read(server: Server, lab: str, want: Management | None, *, everything: bool 
     own = _own(want)
     versions = [version for version in _sysctls.FORWARDING if _firewall.crosses(want, version)]
     sysctls = _sysctls.read([*own, *(_sysctls.FORWARDING[version] for version in versions)], ipv6=6 in versions)
-    return Have(hosts, firewall, sysctls, looked=True)
+    return Have(hosts, firewall, sysctls, _dhcp.read(lab, want), looked=True)
 
 
 def _read_hosts(lab: str) -> str | None:
@@ -118,6 +120,7 @@ def plan(lab: str, want: Management | None, have: Have, *, fresh: bool = False, 
         known = _sysctls.Have(values, known.note, known.advertised)
     versions = [version for version in _sysctls.FORWARDING if _firewall.crosses(want, version)]
     sysctls = _sysctls.plan(lab, LINK, own, _sysctls.shared(versions, known), known)
+    dhcp = _dhcp.plan(lab, want, have.dhcp, fresh=fresh)
     text = hosts_text(lab, want) if want else None
     changes: list[Change] = []
     if text is not None and text != have.hosts:
@@ -126,18 +129,19 @@ def plan(lab: str, want: Management | None, have: Have, *, fresh: bool = False, 
     if drop:
         changes.append(Change("delete", "hosts", str(hosts_path(lab)), LINK))
     hosts = text if text != have.hosts else None
-    return Plan(want, hosts, drop, firewall, sysctls, (*changes, *firewall.changes, *sysctls.changes))
+    return Plan(want, hosts, drop, firewall, sysctls, dhcp, (*changes, *firewall.changes, *sysctls.changes, *dhcp.changes))
 
 
 def apply(server: Server, lab: str, todo: Plan) -> list[LabError]:
     """Carry the plan out but for the names, and read back. Rules are there before packets are forwarded, and gone after that has ended."""
     errors: list[LabError] = []
     if todo.want is None:
+        errors += _dhcp.apply(lab, todo.dhcp)
         errors += _sysctls.apply(todo.sysctls)
     if todo.firewall.commands and not errors:
         errors += _try(lambda: server.nft.apply(todo.firewall.commands))
     if todo.want is not None and not errors:
-        errors += _sysctls.apply(todo.sysctls)
+        errors += _sysctls.apply(todo.sysctls) + _dhcp.apply(lab, todo.dhcp)
     errors = [_of_the_link(error) for error in errors]
     if todo.changes and not errors:
         errors += _try(lambda: _verify(server, lab, todo))

@@ -280,7 +280,7 @@ docker network ls --format '{{.Name}} {{.Labels}}' | grep -F -- "$lab" | sed 's/
 ovsdb-client dump | grep -F -- "$lab" | sed 's/^/ovs /'
 ip -d link | grep -F -- "archetype-lab:$lab:" | sed 's/^/alias /'
 virsh -c qemu:///system list --all --name | grep -F -- "$lab" | sed 's/^/domain /'
-find /var/lib/archetype-lab /run/archetype-lab /var/lib/libvirt -path "*$lab*" 2>/dev/null | sed 's/^/file /'
+find /var/lib/archetype-lab /run/archetype-lab /run/archetype-lab-dhcp /var/lib/libvirt -path "*$lab*" 2>/dev/null | sed 's/^/file /'
 grep -rlF -- "\"$lab\"" /run/archetype-lab 2>/dev/null | sed 's/^/file that names it /'
 ip netns | grep -F -- "$lab" | sed 's/^/namespace /'
 true

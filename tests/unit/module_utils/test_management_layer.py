@@ -69,6 +69,7 @@ class Box:
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(_server, "RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(_server, "DHCP_DIR", str(tmp_path / "dhcp"))
     monkeypatch.setattr(_sysctls, "PROC", str(tmp_path / "sys"))
     monkeypatch.setattr(_sysctls, "IPV6_ROUTES", str(tmp_path / "ipv6_route"))
     return Box(tmp_path)
