@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import threading
 import typing as t
 
@@ -22,6 +23,7 @@ OPEN_TIMEOUT = 30.0
 """Seconds for opening: a daemon that was just started by its socket first looks at all of its domains."""
 _ALIVE_INTERVAL, _ALIVE_COUNT = 5, 4
 """A daemon that has not answered for 5 s is asked whether it lives; after four such questions it is given up."""
+_QEMU = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z qemu-system-\w+: ")
 _HINT = (
     "see that libvirtd, or virtqemud and virtlogd, run on this server (systemctl status libvirtd);"
     " where libvirt is not installed, run archetype.lab.prepare_servers with -e lab_server_vms=true"
@@ -70,8 +72,8 @@ def open_connection(uri: str = URI) -> t.Any:
 
 
 def said(error: t.Any) -> str:
-    """What libvirt said, in one line."""
-    return " ".join(str(error.get_error_message() or error).split())
+    """What libvirt said, in one line, and without the time at which QEMU said it."""
+    return _QEMU.sub("", " ".join(str(error.get_error_message() or error).split()))
 
 
 def code(error: t.Any) -> int:
