@@ -18,7 +18,7 @@ from itertools import groupby
 
 from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media, _vm_xml
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, VerifyError
-from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import LOG_DIR, Domain
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._parallel import attempt
 from ansible_collections.archetype.lab.plugins.module_utils._ready_logs import console_log
@@ -32,7 +32,6 @@ if t.TYPE_CHECKING:
 
 SETTLE = 0.5
 """Seconds for which a machine must have run before it is called running."""
-QEMU_LOGS = "/var/log/libvirt/qemu"
 _TOLD_BYTES = 4096
 _TOLD_LINES = 4
 
@@ -192,7 +191,7 @@ def _not_wired(node: VmPlan, devices: t.Mapping[str, Device]) -> LabError | None
 
 def last_words(lab: str, name: str) -> str:
     """The last lines of its console, and of QEMU itself."""
-    found = [("console", console_log(lab, name)), ("QEMU", os.path.join(QEMU_LOGS, f"{name}.log"))]
+    found = [("console", console_log(lab, name)), ("QEMU", os.path.join(LOG_DIR, f"{name}.log"))]
     return "; ".join(f"the last lines of its {what}: {_tail(path)}" for what, path in found)
 
 

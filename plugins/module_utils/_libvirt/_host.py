@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -17,7 +18,7 @@ from xml.etree import ElementTree
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._connection import library, reading, said
-from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Host
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import LOG_DIR, Host
 
 ARCHITECTURE = "x86_64"
 _KVM = "/dev/kvm"
@@ -154,13 +155,12 @@ def _known(text: str) -> dict[str, t.Any]:
 
 def _try(connection: t.Any) -> str:
     """It goes when this process does, whatever happens. Its name has the process, as another namespace's libvirt may be asked meanwhile."""
-    libvirt = library()
+    libvirt, name = library(), f"archetype-lab-kvm-{os.getpid()}"
     try:
-        domain = connection.createXML(_PROBE.format(name=f"archetype-lab-kvm-{os.getpid()}"), libvirt.VIR_DOMAIN_START_AUTODESTROY)
+        connection.createXML(_PROBE.format(name=name), libvirt.VIR_DOMAIN_START_AUTODESTROY).destroy()
     except libvirt.libvirtError as error:
         return said(error)
-    try:
-        domain.destroy()
-    except libvirt.libvirtError as error:
-        return said(error)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(LOG_DIR, f"{name}.log"))  # which libvirt leaves of every machine
     return ""

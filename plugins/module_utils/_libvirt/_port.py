@@ -10,6 +10,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+LOG_DIR = "/var/log/libvirt/qemu"
+"""Where libvirt writes what QEMU says, C(<domain>.log); it never removes it."""
+
 Status = t.Literal["running", "paused", "shutoff", "crashed"]
 
 
