@@ -1,161 +1,268 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A device that plays a recorded console: it echoes, asks for a login, pages its output, and never waits."""
+"""A device that plays a recorded console: it echoes, asks for a login, pages its output, and never lets a test wait.
+
+It is as strict as a device is kind: a key that no person would have pressed there fails the test.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
+from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Save
+
 PIECE = 7
 """Bytes that are read at once: escape sequences come in two pieces."""
+PAUSE = b"\xff"
+"""In what is written: the device says nothing for a while, and goes on."""
+ERASE = b"\x15"
+"""Takes back a line that was typed."""
+USERNAME, PASSWORD = "admin", "geheim99"
 
 
-@dataclass
+@dataclass(frozen=True)
+class Talk:
+    """What a device says at its console once it runs, as it is on the wire.
+
+    start: waits for Enter, empty where nothing does. login, secret: ask for a name and for a password, empty where they are not asked for.
+    prompts: of the levels, from the first one after the login on, each with what stands before it; moves: commands that lead to another
+    one. locked: the command that asks for a password on its way there. answers: to further commands. command: shows the configuration;
+    output: that, and expected: what is kept of it. pager: stands below a page; erased: comes before the next. redraws: the line is
+    written anew with each key. noise: a message that comes by itself. save: how it is read where no kind says it.
+    """
+
+    prompts: tuple[bytes, ...]
+    command: str
+    output: bytes
+    expected: str
+    start: bytes = b""
+    login: bytes = b""
+    secret: bytes = b"Password: "
+    refused: bytes = b"\r\nLogin incorrect\r\n"
+    motd: bytes = b""
+    moves: dict[str, int] = field(default_factory=dict)
+    locked: str = ""
+    answers: dict[str, bytes] = field(default_factory=dict)
+    pager: bytes = b""
+    erased: bytes = b""
+    page: int = 5
+    pager_off: str = ""
+    quits: tuple[str, ...] = ("exit",)
+    redraws: bool = False
+    noise: bytes = b""
+    unknown: bytes = b"% Invalid input detected at '^' marker.\r\n"
+    save: Save | None = None
+
+
+@dataclass(frozen=True)
 class Recorded:
-    """The console of a device of a family. prompts: of the levels, from the first one after the login on; they are sent with a line before them.
+    """The console of a device. kinds: those whose it is. boot: of one, up to where it becomes ready; ready: what shows that.
 
-    login: what asks for a user's name and for a password. commands: what is written for each, as it is on the wire; those that lead to
-    another level have its number. pager: what stands below a page; erased: what comes when it goes on; page: lines of one.
+    detours: what some of its boots show besides. failures: how a boot ends that never becomes ready. questions: what it asks, and is the
+    user's to answer. talk: None where nobody has anything to say to it.
     """
 
     family: str
     kinds: tuple[str, ...]
     boot: bytes
-    prompts: tuple[bytes, ...] = (b"",)
-    failed: bytes = b""
-    login: tuple[bytes, bytes] | None = None
-    refused: bytes = b"\r\nLogin incorrect\r\n"
-    username: str = "admin"
-    password: str = "geheim99"
-    enable: tuple[str, bytes, str] | None = None
-    moves: dict[str, int] = field(default_factory=dict)
-    command: str = ""
-    output: bytes = b""
-    expected: str = ""
-    pager: bytes = b""
-    erased: bytes = b""
-    page: int = 6
-    end: bytes = b""
-    pager_off: str = ""
-    newline: bytes = b"\r\n"
-    start: bytes = b""
-    unknown: bytes = b"% Invalid input detected at '^' marker.\r\n"
+    ready: bytes
+    detours: tuple[bytes, ...] = ()
+    failures: tuple[bytes, ...] = ()
+    questions: tuple[bytes, ...] = ()
+    talk: Talk | None = None
 
 
 class Player:
-    """The stream of such a console. sent: all that was written to it. obeys: whether the pager can be turned off."""
+    """The stream of such a console, and what is on its screen (C(shown)) when it is opened. sent: all that was written to it.
 
-    def __init__(self, recorded: Recorded, *, obeys: bool = True, booted: bool = True) -> None:
-        self.recorded = recorded
+    left: how it was left: C(new), C(prompt) (of somebody who is logged in), C(top) (at the last level but that of configuring), C(half)
+    (with half a command), C(pager), C(user) (with a name at the question for a password), C(configuring), or C(asks).
+    obeys: whether its pager can be turned off. question: what it asks in C(asks). noisy: where a message comes: behind the question for a
+    C(login), in the C(output), or behind the prompt at its C(end); a device does not say again what its message took the line of.
+    """
+
+    def __init__(self, talk: Talk, left: str = "new", *, obeys: bool = True, question: bytes = b"", noisy: str = "") -> None:
+        self.talk = talk
         self.sent = b""
+        self.open = True
+        self.logins = 0
         self._obeys = obeys
-        self._out = b"" if booted else recorded.boot
+        self._noisy = noisy
+        self._out = b""
         self._typed = b""
         self._level = 0
-        self._paging = bool(recorded.pager)
+        self._paging = bool(talk.pager)
         self._pages: list[bytes] = []
         self._user = ""
-        self._state = "start" if recorded.start else "login" if recorded.login else "prompt"
+        self._state = "prompt"
+        self._leave(left, question)
+        self.shown, self._out = self._out.replace(PAUSE, b""), b""
+
+    def _leave(self, left: str, question: bytes) -> None:
+        talk = self.talk
+        if left == "new":
+            self._begin()
+        elif left == "asks":
+            self._state = "asks"
+            self._out = question
+        elif left == "user":
+            self._out = talk.login + b"bob\r\n" + talk.secret
+            self._user, self._state = "bob", "login secret"
+        else:
+            configuring = [level for word, level in talk.moves.items() if word.startswith("conf")]
+            self._level = {"top": max(set(talk.moves.values()) - set(configuring), default=0), "configuring": max(configuring, default=0)}.get(
+                left, 0
+            )
+            self._show_prompt()
+            if left == "half":
+                self.write(b"show interf")
+            if left == "pager":
+                self._level = max(set(talk.moves.values()) - set(configuring), default=0)
+                self._run(talk.command)
+            self.sent = b""
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody is logged in."""
+        return self._state in ("start", "login")
 
     def read(self, timeout: float) -> bytes:
-        piece, self._out = self._out[:PIECE], self._out[PIECE:]
+        assert self.open, "a console that is closed is read"
+        if self._out.startswith(PAUSE):
+            self._out = self._out[1:]
+            return b""
+        piece = self._out[:PIECE].partition(PAUSE)[0]
+        self._out = self._out[len(piece) :]
         return piece
 
     def write(self, data: bytes) -> None:
+        assert self._state != "asks", f"a question that is the user's to answer got {data!r}"
         self.sent += data
         for byte in data:
             self._key(bytes([byte]))
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.open = False
 
     def _key(self, key: bytes) -> None:
         if self._pages:
             self._page(key)
-        elif key == b"\x15":
+        elif key == ERASE:
             self._out += b"\b \b" * len(self._typed)
             self._typed = b""
         elif key == b"\r":
             line, self._typed = self._typed.decode(), b""
-            self._out += self.recorded.newline
+            self._out += b"\r\n"
             self._line(line)
         else:
+            assert key >= b" ", f"the key {key!r} is pressed"
             self._typed += key
-            if self._state != "password":
+            if self._state == "prompt" and self.talk.redraws:
+                self._out += b"\r" + self.talk.prompts[self._level].rpartition(b"\n")[2] + self._typed + b"\x1b[K"
+            elif self._state in ("prompt", "login"):
                 self._out += key
 
     def _line(self, line: str) -> None:
-        recorded = self.recorded
         if self._state == "start":
-            self._ask_or_prompt()
+            self._begin(started=True)
         elif self._state == "login":
-            self._user, self._state = line, "password"
-            self._out += recorded.login[1] if recorded.login else b""
-        elif self._state == "password":
+            self._user = line
+            self._state, self._out = ("login secret", self._out + self.talk.secret) if line else ("login", self._out + self.talk.login)
+        elif self._state == "login secret":
             self._check(line)
+        elif self._state == "locked secret":
+            self._unlock(line)
         else:
             self._run(line)
 
-    def _ask_or_prompt(self) -> None:
-        if self.recorded.login:
+    def _begin(self, *, started: bool = False) -> None:
+        if self.talk.start and not started:
+            self._state = "start"
+            self._out += self.talk.start
+        elif self.talk.login:
             self._state = "login"
-            self._out += self.recorded.login[0]
+            self._out += self.talk.login + self._noise("login")
         else:
+            self._out += self.talk.motd
             self._show_prompt()
 
     def _show_prompt(self) -> None:
         self._state = "prompt"
-        self._out += self.recorded.prompts[self._level]
+        self._out += self.talk.prompts[self._level]
+
+    def _noise(self, place: str) -> bytes:
+        """It comes once."""
+        if self._noisy != place:
+            return b""
+        self._noisy = ""
+        return self.talk.noise if place == "output" else PAUSE + b"\r\n" + self.talk.noise
 
     def _check(self, password: str) -> None:
-        recorded = self.recorded
-        if recorded.enable and self._user == recorded.enable[0]:
-            good = password == recorded.enable[2]
-            self._level = 1 if good else 0
-            self._out += b"" if good else b"% Access denied\r\n"
-            self._show_prompt()
-        elif (self._user, password) == (recorded.username, recorded.password):
+        if (self._user, password) == (USERNAME, PASSWORD):
+            self.logins += 1
+            self._level = 0
+            self._out += PAUSE + self.talk.motd
             self._show_prompt()
         else:
             self._state = "login"
-            self._out += recorded.refused + (recorded.login[0] if recorded.login else b"")
+            self._out += PAUSE + self.talk.refused + self.talk.login
+
+    def _unlock(self, password: str) -> None:
+        if password == PASSWORD:
+            self._level = self.talk.moves[self.talk.locked]
+            self._show_prompt()
+        else:
+            self._out += b"% Access denied\r\n" + self.talk.secret
 
     def _run(self, line: str) -> None:
-        recorded = self.recorded
-        if recorded.enable and line == recorded.enable[0] and self._level == 0:
-            self._user, self._state = line, "password"
-            self._out += recorded.enable[1]
-            return
-        if line in ("exit", "logout", "quit") and line == "exit":
-            self._level, self._state = 0, "login" if recorded.login else "start" if recorded.start else "prompt"
-            self._out += recorded.login[0] if recorded.login else recorded.start or recorded.prompts[0]
-            return
-        if line in recorded.moves:
-            self._level = recorded.moves[line]
-        elif line == recorded.pager_off and line:
-            self._paging = self._paging and not self._obeys
-        elif line == recorded.command:
-            self._pages = _pages(recorded.output, recorded.page) if self._paging else [recorded.output]
+        talk = self.talk
+        if line and line == talk.locked and self._level == 0:
+            self._state = "locked secret"
+            self._out += talk.secret
+        elif line == talk.command:
+            self._out += PAUSE
+            begin, end, rest = talk.output.partition(b"!\r\n") if self._noisy == "output" else (talk.output, b"", b"")
+            output = begin + end + self._noise("output") + rest
+            self._pages = pages(output, talk.page) if self._paging else [output]
             self._page(b" ", first=True)
-            return
-        elif line.strip():
-            self._out += recorded.unknown
-        self._show_prompt()
+        elif line in talk.quits:
+            self._level = 0
+            self._begin()
+        else:
+            if line in talk.moves:
+                self._level = talk.moves[line]
+            elif line in talk.answers:
+                self._out += talk.answers[line]
+            elif line.strip() and not self._sets_pager(line):
+                self._out += talk.unknown
+            self._show_prompt()
+
+    def _sets_pager(self, line: str) -> bool:
+        if line == self.talk.pager_off:
+            self._paging = self._paging and not self._obeys
+        return line == self.talk.pager_off
 
     def _page(self, key: bytes, *, first: bool = False) -> None:
-        recorded = self.recorded
+        assert key in (b" ", b"q"), f"a pager gets {key!r}"
+        self._out += b"" if first else self.talk.erased
         if key == b"q":
             self._pages = []
         else:
-            assert key == b" ", f"a pager got {key!r}"
-        self._out += b"" if first else recorded.erased
-        if self._pages:
             self._out += self._pages.pop(0)
         if self._pages:
-            self._out += recorded.pager
+            self._out += self.talk.pager
         else:
             self._show_prompt()
+            self._out += self._noise("end")
 
 
-def _pages(output: bytes, lines: int) -> list[bytes]:
-    found = re.findall(rb"[^\n]*\n\r?", output)
+def pages(output: bytes, lines: int) -> list[bytes]:
+    found = re.findall(rb"[^\n]*\n|[^\n]+$", output)
     return [b"".join(found[place : place + lines]) for place in range(0, len(found), lines)]
+
+
+def wire(text: str) -> bytes:
+    """As it is on a line: with carriage returns."""
+    return text.replace("\n", "\r\n").encode()
