@@ -186,9 +186,11 @@ class _Converger:
 
     def _plan_management(self, remade: t.Collection[str]) -> _management.Plan:
         want = self.declared.management
-        own = {port.name for port in self.declared.ports if want and not port.sandbox and port.interface == want.device}
+        own = {port.name: port.mtu for port in self.declared.ports if want and not port.sandbox and port.interface == want.device}
+        if want and want.mtu is None:
+            want = replace(want, mtu=next(iter(own.values()), None))
         have = _management.read(self.server, self.lab, want)
-        return _management.plan(self.lab, want, have, fresh=not own.isdisjoint(remade))
+        return _management.plan(self.lab, want, have, fresh=not own.keys().isdisjoint(remade))
 
     def apply(self, stages: _Stages) -> None:
         """Carry the plans out. A stage that fails does not stop the others, except for the bridge, on which all stands."""
@@ -336,6 +338,7 @@ class _Remover:
             "vms": self.vms.changes,
             "management": self.management.changes,
         }
+        self.outcome.errors = _vms.foreseen(self.vms)
 
     def apply(self) -> None:
         """Wires, containers and machines at once: one waits for ovs-vswitchd, the others for dockerd and libvirtd."""
@@ -366,7 +369,7 @@ class _Remover:
 
     def _drop_vms(self) -> list[LabError]:
         self.outcome.layers["vms"] = self.vms.changes
-        return _vms.clear(self.server, self.vms) if self.vms.changes else []
+        return _vms.clear(self.server, self.vms) if self.vms.busy else []
 
 
 def _errors_of(step: t.Callable[[], list[LabError]]) -> list[LabError]:

@@ -117,8 +117,9 @@ def _wait_for(guard: int, lab: str, deadline: float) -> None:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
-                what = "a process of an earlier run, which has ended, still works on this server"
-                raise LockedError(what, hint="look for lab_converge in its list of processes, and run again", objects=(lab,)) from error
+                what = "another process, perhaps of an earlier run that has ended, still works on this server"
+                hint = "look for lab_converge and lab_vm in its list of processes, and run again"
+                raise LockedError(what, hint=hint, objects=(lab,)) from error
             time.sleep(0.05)
         else:
             return

@@ -47,7 +47,7 @@ def read(server: Server, lab: str, *, planned: bool, disks: t.Sequence[str]) -> 
 
 
 def describe(lab: str, have: HaveMachines) -> Json:
-    own = [(name, mark) for name, mark in sorted(have.vms.marks.items()) if mark.lab == lab]
+    own = [(name, mark) for name, mark in sorted(have.vms.marks.items()) if have.vms.ours(name, lab)]
     return {
         "vms": [_vms.as_dict(have.vms, lab, name, mark.node, mark.kind, mark.image) for name, mark in own],
         "disks": dict(have.disks),
@@ -68,8 +68,8 @@ def claims(lab: str, have: HaveMachines) -> dict[str, dict[str, str]]:
     for name, domain in sorted(have.vms.domains.items()):
         if have.vms.ours(name, lab):
             continue
-        mark = have.vms.marks.get(name)
-        who = f"lab {mark.lab}" if mark else f"domain {name} (foreign)"
+        owner = have.vms.owner(name)
+        who = f"lab {owner}" if owner else f"domain {name} (foreign)"
         taken = _vm_taken.taken(domain.xml)
         found["domains"][name] = who
         sorts: dict[str, t.Collection[str | int]] = {"macs": taken.macs, "devices": taken.devices, "consoles": taken.ports}

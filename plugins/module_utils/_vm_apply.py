@@ -12,12 +12,13 @@ whether the machines stay. A run that is killed between any two steps leaves wha
 from __future__ import annotations
 
 import os
+import re
 import time
 import typing as t
 from itertools import groupby
 
 from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media, _vm_xml
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import LOG_DIR, Domain
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._parallel import attempt
@@ -46,8 +47,9 @@ def clear(server: Server, found: VmsPlan, *, wave: int | None = None, blocked: B
     worker = Workers[VmPlan](found.failed)
     worker.errors += attempt(found.drops, lambda name: _drop(server, name))
     failed = {name for error in worker.errors for name in error.objects}
-    folders = sorted({*found.drops, *found.folders} - failed)
-    worker.errors += attempt(folders, lambda name: _vm_disks.remove(found.lab, name))
+    gone = sorted({*found.drops, *found.folders} - failed - {*found.kept})
+    worker.errors += attempt(gone, lambda name: _forget(found, name))
+    worker.errors += found.kept.values()
     due = ending(found, wave=wave, blocked=blocked)
     worker.refuse(due, blocked or {})
     worker.on_nodes(worker.alive(due), lambda one: server.virt.destroy(one.want.name))
@@ -60,8 +62,16 @@ def ending(found: VmsPlan, *, wave: int | None = None, blocked: Blocked = None) 
 
 
 def _drop(server: Server, name: str) -> None:
+    """What it leaves is removed afterwards, so that a run that is killed before finds its folder, which says that it was there."""
     server.virt.destroy(name)
     server.virt.undefine(name)
+
+
+def _forget(found: VmsPlan, name: str) -> None:
+    """What is left of a machine: what QEMU said, and its folder."""
+    if name not in found.have.domains or found.have.ours(name, found.lab):
+        _remove_logs(name)
+    _vm_disks.remove(found.lab, name)
 
 
 def apply(server: Server, found: VmsPlan, *, wave: int | None = None, blocked: Blocked = None, after: int | None = None) -> list[LabError]:
@@ -187,6 +197,18 @@ def _not_wired(node: VmPlan, devices: t.Mapping[str, Device]) -> LabError | None
         hint="run again; it is restarted",
         objects=(node.want.name,),
     )
+
+
+def _remove_logs(name: str) -> None:
+    """What QEMU said, and what virtlogd moved aside of it."""
+    try:
+        for one in os.listdir(LOG_DIR):
+            if re.fullmatch(re.escape(name) + r"\.log(\.[0-9]+)?", one):
+                os.unlink(os.path.join(LOG_DIR, one))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ApplyError(f"the log of {name} in {LOG_DIR} cannot be removed: {error.strerror}", objects=(name,)) from error
 
 
 def last_words(lab: str, name: str) -> str:

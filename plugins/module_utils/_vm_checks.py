@@ -49,10 +49,8 @@ def _duplicates(want: t.Sequence[Vm]) -> t.Iterator[LabError]:
 
 def _foreign(want: Vm, have: HaveVms, lab: str, dropped: t.Collection[str]) -> t.Iterator[LabError]:
     if want.name in have.domains and not have.ours(want.name, lab):
-        mark = have.marks.get(want.name)
-        whose = f"lab {mark.lab}" if mark else "foreign (it has no mark)"
         yield ForeignError(
-            f"domain {want.name} is wanted for node {want.node} of lab {lab}, but is {whose}",
+            f"domain {want.name} is wanted for node {want.node} of lab {lab}, but is {have.whose(want.name)}",
             hint="remove or rename it, or give the lab another name",
             objects=(want.name,),
         )

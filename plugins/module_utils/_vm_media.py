@@ -73,10 +73,15 @@ def make(lab: str, want: Vm) -> str:
     return path
 
 
+def is_medium(lab: str, domain: str, path: str) -> bool:
+    """Whether the path is of a medium of the machine, whatever is on it."""
+    folder, name = os.path.split(path)
+    return folder == _vm_disks.folder_of(lab, domain) and name.startswith(_PREFIX)
+
+
 def discard(lab: str, domain: str, path: str) -> None:
     """Remove a medium of the machine. Raises ApplyError for a path that is none, or cannot be removed."""
-    folder, name = os.path.split(path)
-    if folder != _vm_disks.folder_of(lab, domain) or not name.startswith(_PREFIX):
+    if not is_medium(lab, domain, path):
         raise ApplyError(f"{path} is no medium of {domain}, and is left", objects=(domain,))
     try:
         with contextlib.suppress(FileNotFoundError):

@@ -60,7 +60,23 @@ class HaveVms:
     ready: frozenset[str] = frozenset()
 
     def ours(self, name: str, lab: str) -> bool:
-        return name in self.marks and self.marks[name].lab == lab
+        return self.owner(name) == lab
+
+    def owner(self, name: str) -> str:
+        """The lab that a domain belongs to; empty where none does.
+
+        A copy that somebody made of a machine has its mark, and a UUID of its own: it is theirs.
+        """
+        mark, domain = self.marks.get(name), self.domains.get(name)
+        return mark.lab if mark and domain and domain.uuid == uuid_of(mark.lab, mark.node) else ""
+
+    def whose(self, name: str) -> str:
+        """The same for people."""
+        if owner := self.owner(name):
+            return f"lab {owner}"
+        if mark := self.marks.get(name):
+            return f"foreign (it has the mark of node {mark.node} of lab {mark.lab}, and not its UUID, as a copy does)"
+        return "foreign (it has no mark)"
 
 
 @dataclass(frozen=True)
@@ -107,7 +123,7 @@ class VmPlan:
 
 @dataclass
 class VmsPlan:
-    """changes: for the result. drops: domains that go. folders: of machines, that go.
+    """changes: for the result. drops: domains that go. folders: of machines, that go. kept: why folders stay that were to go.
 
     failed, unmet: as in the plan for containers, filled while the plan is carried out.
     """
@@ -118,6 +134,7 @@ class VmsPlan:
     nodes: list[VmPlan] = field(default_factory=list)
     drops: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    kept: dict[str, LabError] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
@@ -125,7 +142,7 @@ class VmsPlan:
     @property
     def busy(self) -> bool:
         """Whether there is anything to do or to wait for."""
-        return bool(self.changes) or any(one.busy for one in self.nodes)
+        return bool(self.changes or self.kept) or any(one.busy for one in self.nodes)
 
     def waves(self) -> list[int]:
         return sorted({one.want.wave for one in self.nodes})

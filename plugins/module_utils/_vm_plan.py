@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks
+from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, ReadError, VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, ReadError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._vm_checks import check
 from ansible_collections.archetype.lab.plugins.module_utils._vm_model import HaveVms, State, Step, VmPlan, VmsPlan, spec_of
 from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import MARKS, Differences, DomainSpec, differences
@@ -56,12 +56,29 @@ def plan(
 
 
 def _plan_drop(found: VmsPlan, chosen: t.Callable[[str], bool]) -> None:
-    """Only what carries the lab's mark is ever dropped, and folders of the lab that no domain of somebody else has to do with."""
+    """Only what is the lab's own is ever dropped, and folders of its machines that no domain of somebody else uses."""
     have = found.have
     found.drops = sorted(name for name in have.domains if have.ours(name, found.lab) and chosen(name))
     found.changes += [Change("delete", "vm", name, have.marks[name].node) for name in found.drops]
-    found.folders = sorted(name for name in have.folders if chosen(name))
+    users = {name: _users(found, name) for name in sorted(have.folders) if chosen(name)}
+    found.folders = [name for name, by in users.items() if not by]
+    found.kept = {name: _kept(found, name, by) for name, by in users.items() if by}
     found.changes += [Change("delete", "disk", _vm_disks.folder_of(found.lab, name), name) for name in found.folders]
+
+
+def _users(found: VmsPlan, machine: str) -> list[str]:
+    """Domains of somebody else with disks in the folder of a machine."""
+    have, folder = found.have, f"{_vm_disks.folder_of(found.lab, machine)}/"
+    return [name for name, one in have.domains.items() if not have.ours(name, found.lab) and (folder in one.xml or folder in one.live_xml)]
+
+
+def _kept(found: VmsPlan, machine: str, users: t.Sequence[str]) -> LabError:
+    told = ", ".join(f"domain {name}, which is {found.have.whose(name)}" for name in users)
+    return ForeignError(
+        f"{_vm_disks.folder_of(found.lab, machine)} is left, as it is used by {told}",
+        hint="move its disks elsewhere or undefine it, and run again",
+        objects=(machine, *users),
+    )
 
 
 def needs_restart(live: DomainSpec, want: DomainSpec) -> Differences:
@@ -81,6 +98,7 @@ class _Planner:
         if have.host is None:
             raise ReadError("libvirt of this server was not asked", objects=(want.name,))
         self.want = want
+        self.lab = found.lab
         self.have = have
         self.state = found.state
         self.anew = anew
@@ -144,7 +162,7 @@ class _Planner:
         if self.domain.status == "crashed":
             return "restart", "it is crashed"
         if not self.running:
-            return "start", ""
+            return "start", "what was saved of it is thrown away" if self.domain.managed_save else ""
         why = self._why_again(ends)
         if why:
             return "restart", why
@@ -164,8 +182,6 @@ class _Planner:
             return f"its backing image is another one (SHA-256 {before[:8]} -> {after[:8]})"
         if self.live and any(disk.role != "config" and disk.path not in self.have.files for disk in self.live.disks):
             return "the file of its disk is gone while it runs"
-        if self.domain is not None and self.domain.uuid != self.spec.uuid:
-            return f"its UUID is {self.domain.uuid}, and not that of the node"
         return ""
 
     def _why_again(self, ends: Differences) -> str:
@@ -197,10 +213,9 @@ class _Planner:
         return any(disk.role == "config" and disk.path not in self.have.files for disk in self.spec.disks)
 
     def _discard(self) -> tuple[str, ...]:
-        """Media of earlier configurations."""
+        """Media of earlier configurations, also of such that a run which was killed never came to define."""
         wanted = {disk.path for disk in self.spec.disks}
-        old = {disk.path for spec in (self.defined, self.live) if spec for disk in spec.disks if disk.role == "config"}
-        return tuple(sorted((old & self.have.files) - wanted))
+        return tuple(sorted(path for path in self.have.files - wanted if _vm_media.is_medium(self.lab, self.want.name, path)))
 
     def _opens(self, step: Step) -> bool:
         return self.state == "started" and self.running and step in ("keep", "update") and self.want.hold == "healthy" and not self._ready()

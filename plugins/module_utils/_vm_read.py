@@ -24,17 +24,44 @@ from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port impor
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._vm_model import HaveVms
 from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import DomainSpec
+from ansible_collections.archetype.lab.plugins.module_utils._vm_xml_read import NAMESPACE
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
+_DEFINED = "/etc/libvirt/qemu"
+"""Where libvirt keeps the definitions of its domains."""
 _MEMINFO = "/proc/meminfo"
 _LOCAL = ("", "127.0.0.1")
 
 
 def concerned(lab: str, want: t.Sequence[Vm]) -> bool:
-    """Whether the lab has, or had, machines on this server."""
-    return bool(want) or _vm_disks.has_folder(lab)
+    """Whether the lab has, or had, machines on this server: only then is libvirt asked, which most servers have not.
+
+    Their folder may have been removed by hand. Then their definitions are seen. Raises ReadError.
+    """
+    return bool(want) or _vm_disks.has_folder(lab) or _is_defined(lab)
+
+
+def _is_defined(lab: str) -> bool:
+    try:
+        with os.scandir(_DEFINED) as entries:
+            paths = sorted(entry.path for entry in entries if entry.name.endswith(".xml") and entry.is_file())
+        return any(_names_lab(path, lab) for path in paths)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        hint = "run the module as root (become: true)"
+        raise ReadError(f"{_DEFINED} cannot be read: {error.strerror}", hint=hint, objects=(lab,)) from error
+
+
+def _names_lab(path: str, lab: str) -> bool:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            text = stream.read()
+    except FileNotFoundError:
+        return False
+    return NAMESPACE in text and f'lab="{lab}"' in text
 
 
 def read(

@@ -11,10 +11,11 @@ others wait for a machine until it is ready.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from datetime import datetime, timezone
 
-from ansible_collections.archetype.lab.plugins.module_utils import _ready
+from ansible_collections.archetype.lab.plugins.module_utils import _lock, _ready
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._layer import LayerResult
@@ -81,7 +82,7 @@ def as_dict(have: HaveVms, lab: str, name: str, node: str, kind: str, image: str
 
 def foreseen(found: VmsPlan) -> list[LabError]:
     """What is wrong now, and nothing would be done about: for check mode."""
-    return [one.stuck for one in found.nodes if one.stuck is not None]
+    return [*found.kept.values(), *(one.stuck for one in found.nodes if one.stuck is not None)]
 
 
 def closing(found: VmsPlan, *, wave: int | None = None, blocked: t.Mapping[str, str] | None = None) -> frozenset[str]:
@@ -147,18 +148,19 @@ def converge(
 ) -> LayerResult:
     """The whole layer without the ports between its stages: the taps of what is to be started must be there."""
     raise_all(strange([one.node for one in want], recreate=recreate, restart=restart))
-    have = read(server, lab, want, bridge=bridge)
-    found = plan(want, have, lab=lab, state=state, prune=prune, recreate=recreate, restart=restart)
-    raise_all(_lacking_taps(found))
-    errors = foreseen(found) if check_mode else []
-    if not check_mode and found.busy:
-        errors = clear(server, found)
-        errors += apply(server, found)
-        try:
-            have = read_domains(server, lab, want)
-        except LabError as error:
-            errors.append(error)
-    return LayerResult(found.changes, errors, describe(have, found, want))
+    with contextlib.nullcontext() if check_mode else _lock.at_work(lab):
+        have = read(server, lab, want, bridge=bridge)
+        found = plan(want, have, lab=lab, state=state, prune=prune, recreate=recreate, restart=restart)
+        raise_all(_lacking_taps(found))
+        errors = foreseen(found) if check_mode else []
+        if not check_mode and found.busy:
+            errors = clear(server, found)
+            errors += apply(server, found)
+            try:
+                have = read_domains(server, lab, want)
+            except LabError as error:
+                errors.append(error)
+        return LayerResult(found.changes, errors, describe(have, found, want))
 
 
 def strange(nodes: t.Collection[str], **asked: t.Collection[str]) -> list[LabError]:

@@ -264,10 +264,26 @@ def test_a_foreign_domain_of_a_wanted_name_is_refused() -> None:
     have = empty(domains={"demo-r1": Domain("demo-r1", "1", "running", "<domain/>")})
     with pytest.raises(ForeignError, match=r"domain demo-r1 is wanted for node r1 of lab demo, but is foreign"):
         decide(machine(), have)
-    other = replace(have, marks={"demo-r1": Mark("other", "x")})
+    other = empty(
+        domains={"demo-r1": Domain("demo-r1", uuid_of("other", "x"), "running", "<domain/>")}, marks={"demo-r1": Mark("other", "x")}
+    )
     with pytest.raises(ForeignError, match="but is lab other"):
         decide(machine(), other)
     assert told(decide(machine(), other, state="absent", prune=True)) == []
+
+
+def test_a_copy_of_a_machine_is_not_the_labs_though_it_has_its_mark() -> None:
+    """virt-clone takes the mark with it, and gives another UUID."""
+    copy = Domain("mine", "1", "running", f"<domain><source file='{_vm_disks.folder_of(LAB, 'demo-r1')}/disk.qcow2'/></domain>")
+    have = there(machine(), status="shutoff")
+    have = replace(have, domains={**have.domains, "mine": copy}, marks={**have.marks, "mine": Mark(LAB, "r1")})
+    assert told(decide(machine(), have, prune=True, state="stopped")) == []
+    gone = decide(machine(), have, prune=True, state="absent")
+    assert told(gone) == [("delete", "vm", "demo-r1")]
+    assert "is used by domain mine, which is foreign (it has the mark of node r1" in str(gone.kept["demo-r1"])
+    have = replace(have, domains={"demo-r1": replace(copy, name="demo-r1")})
+    with pytest.raises(ForeignError, match=r"but is foreign \(it has the mark of node r1 of lab demo, and not its UUID"):
+        decide(machine(), have)
 
 
 def test_a_domain_of_another_name_with_the_uuid_is_refused_unless_it_goes() -> None:
@@ -292,10 +308,12 @@ def test_only_the_labs_own_machines_go() -> None:
     assert everything.drops == ["demo-r1", "demo-r2"]
 
 
-def test_a_machine_whose_uuid_is_not_its_own_is_made_anew() -> None:
-    have = there(machine(), status="shutoff")
-    have = replace(have, domains={"demo-r1": replace(have.domains["demo-r1"], uuid="other")})
-    assert told(decide(machine(), have))[-1] == ("recreate", "vm", "demo-r1")
+def test_a_medium_that_nobody_came_to_define_is_removed() -> None:
+    lost = _vm_media.path_of(LAB, machine(medium=OTHER))
+    have = there(machine())
+    found = decide(machine(), replace(have, files=have.files | {lost}))
+    assert told(found) == [("delete", "medium", medium_name(OTHER))]
+    assert found.nodes[0].discard == (lost,)
 
 
 # -- what is refused ------------------------------------------------------------------------------------------------
