@@ -382,7 +382,7 @@ class Management:
     """This server's part of the management network. device: its own interface in it; subnets: in CIDR form.
 
     masquerade: nodes reach what this server reaches, under its address. hosts: the whole lab's names.
-    leases: of virtual machines on this server, which ask for their address by DHCP.
+    leases: of virtual machines on this server, which ask for their address by DHCP. mtu: what they are told of it, if anything.
     """
 
     device: str
@@ -391,6 +391,7 @@ class Management:
     ports: tuple[PublishedPort, ...] = ()
     hosts: tuple[Host, ...] = ()
     leases: tuple[Lease, ...] = ()
+    mtu: int | None = None
 
     @classmethod
     def from_params(cls, values: t.Mapping[str, t.Any]) -> Management:

@@ -37,8 +37,8 @@ if t.TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _DEVICE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-_HOSTNAME = 12
-"""The option of RFC 2132. dnsmasq takes it by number only."""
+_HOSTNAME, _MTU = 12, 26
+"""Options of RFC 2132; dnsmasq takes the first by number only. The second is told whoever asks: what is larger is lost in a tunnel."""
 _MODES = {"way": 0o711, "root": 0o755}
 """dnsmasq is no longer root when it reads what it gives away. It lists that folder, or does not start."""
 
@@ -158,6 +158,8 @@ def config_of(lab: str, want: Management, index: int | None, user: str) -> str:
         "no-ping",
         "dhcp-option=option:router",
     ]
+    if want.mtu is not None:
+        lines.append(f"dhcp-option-force={_MTU},{want.mtu}")
     lines += [f"dhcp-range={network.network_address},static,{network.netmask},infinite" for network in subnets]
     if any(lease.boot_file for lease in want.leases):
         lines += [f"enable-tftp={want.device}", f"tftp-root={_root(lab)}", "tftp-secure"]

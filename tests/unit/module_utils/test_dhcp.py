@@ -101,6 +101,11 @@ def test_without_a_gateway_no_router_is_told() -> None:
     assert [line for line in told if "router" in line] == ["dhcp-option=option:router"]
 
 
+def test_all_are_told_the_mtu_of_the_network() -> None:
+    assert not [line for line in lines() if "26," in line]
+    assert "dhcp-option-force=26,1450" in lines(dataclasses.replace(BOTH, mtu=1450))
+
+
 def test_files_are_given_away_only_where_a_machine_starts_from_one() -> None:
     assert [line for line in lines() if "b-poap.py" in line] == [
         "dhcp-boot=tag:m2,b-poap.py",
