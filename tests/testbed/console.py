@@ -107,5 +107,6 @@ class Console:
         """What the guest answers to a command, after C(login)."""
         self.seen = ""
         self.send(f"{command}\n")
+        self.wait_for(re.escape(command) + r"\n", timeout)  # prompts of lines that were sent before may come late
         told = self.wait_for(rf"(?m)^{self._prompt}$", timeout)
-        return told.partition("\n")[2].rpartition("\n")[0]
+        return told.rpartition("\n")[0]
