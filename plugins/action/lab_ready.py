@@ -2,7 +2,9 @@
 # GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller half of M(archetype.lab.lab_ready): it looks again and again in short calls, and tells between them who is waited for."""
+"""The controller half of M(archetype.lab.lab_ready): it looks again and again in short calls, and tells between them who is waited for.
+
+It keeps passwords out of results and logs."""
 
 from __future__ import annotations
 
@@ -29,13 +31,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        variables = task_vars or {}
+        # The server's system log would get the arguments, and passwords are among them.
+        variables = {**(task_vars or {}), "ansible_no_target_syslog": True}
         progress = Progress(str(variables.get("inventory_hostname") or "this server"))
         left, step = _seconds(self._task.args.get("wait")), FIRST
         calls: list[dict[str, t.Any]] = []
         while True:
             begun = time.monotonic()
-            calls.append(plain(self._look(min(step, left), variables)))
+            calls.append(self._look(min(step, left), variables))
             left -= time.monotonic() - begun
             nodes = calls[-1].get("nodes") or []
             if left <= 0 or not pending(nodes):
@@ -48,10 +51,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result.update(_together(calls))
         return result
 
-    def _look(self, wait: float, variables: dict[str, t.Any]) -> t.Any:
+    def _look(self, wait: float, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """One call of the module; what it takes is checked there, and so is a C(wait) that is no number."""
         args = {**self._task.args, **({} if math.isnan(wait) else {"wait": math.ceil(wait)})}
-        return self._execute_module(module_name=MODULE, module_args=args, task_vars=variables)
+        found: dict[str, t.Any] = plain(self._execute_module(module_name=MODULE, module_args=args, task_vars=variables))
+        found.pop("invocation", None)
+        return found
 
 
 def _seconds(wait: t.Any) -> float:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 import typing as t
@@ -29,6 +30,8 @@ INTERVAL = 2.0
 """Seconds between two looks."""
 ANSWER = 2.0
 """Seconds that a TCP server has to answer."""
+AGAIN = 12.0
+"""Seconds of silence after a failure, in which a node may start again by itself. A kernel that panicked does it after some seconds."""
 BANNER = 4096
 """Bytes of greetings before the one of SSH."""
 
@@ -93,38 +96,50 @@ class Watch:
         if not probed(one) or self.memory.of(one.node, boot.identity).ready_at:
             return _ready(one, boot, now)
         try:
-            return self._probe(one, boot, now)
+            log, scan = self._read_on(one, boot)
+            why = self._in_the_way(one, scan)
+            if why is None:
+                return _ready(one, boot, now, scan)
+            over = bool(scan.failure) and not log.written_since(now - AGAIN)
         except LabError as error:
             return starting(one, boot.since, now, why=str(error))
-
-    def _probe(self, one: Access, boot: _Boot, now: float) -> State:
-        probe, scan = one.readiness, self._scan(one, boot)
-        why = ""
-        if probe.probe == "log":
-            ready = bool(scan.ready)
-        elif probe.probe == "console":
-            with contextlib.closing(self._server.virt.console(one.name)) as stream:
-                ready = _ready_console.probe(stream, scan.screen, probe.pattern)
-        else:
-            why = answer(probe)
-            ready = not why
-        if ready:
-            return _ready(one, boot, now, scan)
-        if scan.failure:
-            reason = f"its log shows {scan.marker}, after which it does not become ready: {scan.failure}"
+        if over:
+            reason = f"its log shows {scan.failure}, after which it does not become ready"
             waited = max(0, int(now - boot.since))
-            return State(one.node, one.type, "failed", boot.since, waited, probe.timeout, reason=reason, last=scan.last, marker=scan.marker)
-        return starting(one, boot.since, now, last=scan.last, marker=scan.marker, why=why)
+            return State(
+                one.node, one.type, "failed", boot.since, waited, one.readiness.timeout, reason=reason, last=scan.last, marker=scan.marker
+            )
+        return starting(one, boot.since, now, last=scan.last, marker=scan.marker, failure=scan.failure, why=why)
 
-    def _scan(self, one: Access, boot: _Boot) -> Scan:
-        """What the node wrote in this boot, up to now."""
+    def _in_the_way(self, one: Access, scan: Scan) -> str | None:
+        """Why a node is not ready, if there is more to say than that what is waited for did not come; None where it is ready."""
+        probe = one.readiness
+        if probe.probe == "log":
+            return None if scan.ready else ""
+        if probe.probe == "console":
+            return self._on_console(one, scan.screen)
+        return answer(probe) or None
+
+    def _on_console(self, one: Access, screen: t.Sequence[str]) -> str | None:
+        """The same of what its console shows. It is opened only where that is not in its log already, as somebody may be at it."""
+        pattern = one.readiness.pattern
+        if any(re.search(pattern, line) for line in screen):
+            return None
+        try:
+            with contextlib.closing(self._server.virt.console(one.name)) as stream:
+                return None if _ready_console.probe(stream, screen, pattern) else ""
+        except LabError as error:
+            return str(error)
+
+    def _read_on(self, one: Access, boot: _Boot) -> tuple[Log, Scan]:
+        """Its log, and what it wrote in this boot up to now."""
         known = self._reading.get(one.node)
         if known is None or known[0] != boot.identity:
             known = self._reading[one.node] = (boot.identity, self._log(one, boot), Scan(one.readiness))
         _identity, log, scan = known
         for piece in log.news():
             scan.feed(piece)
-        return scan
+        return log, scan
 
     def _log(self, one: Access, boot: _Boot) -> Log:
         if isinstance(boot.found, DockerContainer):

@@ -27,6 +27,9 @@ class Log(t.Protocol):
     def news(self) -> t.Iterator[bytes]:
         """What was written since the last call, or since the start of the node. Raises ReadError."""
 
+    def written_since(self, moment: float) -> bool:
+        """Whether anything was written since then, in seconds since 1970. Raises ReadError."""
+
 
 class ContainerLog:
     """What a container's present process wrote. An earlier process of it is of no interest."""
@@ -42,6 +45,9 @@ class ContainerLog:
         self._seen = len(written)
         if written[begin:]:
             yield written[begin:].encode()
+
+    def written_since(self, moment: float) -> bool:
+        return bool(self._docker.logs(self._container.name, since=moment))
 
 
 class MachineLog:
@@ -65,19 +71,24 @@ class MachineLog:
                 self._file, self._seen = inode, 0
             yield from self._read_on(path)
 
+    def written_since(self, moment: float) -> bool:
+        return any(stat.st_mtime >= moment for _path, stat in self._found())
+
     def _files(self) -> list[tuple[int, str]]:
         """Inode and path of each, the oldest first; those of earlier boots left out."""
+        return [(stat.st_ino, path) for path, stat in self._found() if stat.st_mtime >= self._since - SLACK]
+
+    def _found(self) -> list[tuple[str, os.stat_result]]:
+        """The files, the oldest first."""
         folder, name = os.path.split(self._path)
         try:
             names = [one for one in os.listdir(folder) if re.fullmatch(re.escape(name) + r"(\.[0-9]+)?", one)]
-            found = [(one, os.stat(os.path.join(folder, one))) for one in names]
+            names.sort(key=lambda one: -int(one[len(name) + 1 :] or -1))
+            return [(path, os.stat(path)) for path in (os.path.join(folder, one) for one in names)]
         except FileNotFoundError:
             return []  # it is made with the machine's first output, and moved while we look
         except OSError as error:
             raise ReadError(f"the console's log {self._path} cannot be read: {error.strerror}", objects=(self._path,)) from error
-        recent = [(one, stat) for one, stat in found if stat.st_mtime >= self._since - SLACK]
-        recent.sort(key=lambda pair: -int(pair[0][len(name) + 1 :] or -1))
-        return [(stat.st_ino, os.path.join(folder, one)) for one, stat in recent]
 
     def _read_on(self, path: str) -> t.Iterator[bytes]:
         try:

@@ -28,14 +28,13 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 class Scan:
     """Fed with what a node writes, in any pieces. ready: what matched first. failure: the line that shows it, empty where none does.
 
-    marker: the last marker, of either sort. A failure is over when something shows that the node is on its way again.
+    marker: what of the markers, of either sort, was seen last. A failure is over when something shows that the node is on its way again.
     """
 
     def __init__(self, probe: Probe) -> None:
         self._pattern = _compiled(probe.pattern)
-        self._markers = [(_compiled(one), one, False) for one in probe.boot_markers] + [
-            (_compiled(one), one, True) for one in probe.failure_markers
-        ]
+        markers = [(one, False) for one in probe.boot_markers] + [(one, True) for one in probe.failure_markers]
+        self._markers = [(_compiled(one), failure) for one, failure in markers]
         self._screen = Screen()
         self._raw = ""
         self.ready = ""
@@ -70,11 +69,10 @@ class Scan:
 
     def _look_for_markers(self, text: str) -> None:
         """The last one counts. What was looked at before is there again, and changes nothing: the order is the same."""
-        found = [
-            (match.start(), marker, failure) for pattern, marker, failure in self._markers if pattern for match in pattern.finditer(text)
-        ]
+        found = [(match.start(), match[0], failure) for pattern, failure in self._markers if pattern for match in pattern.finditer(text)]
         if found:
-            place, self.marker, failure = max(found)
+            place, marker, failure = max(found)
+            self.marker = shown(marker)
             self.failure = _line_at(text, place) if failure else ""
 
 

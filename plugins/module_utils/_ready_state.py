@@ -31,7 +31,7 @@ class State:
     """A node at one look. since: when it was started, in seconds since 1970, 0.0 where it does not run. waited: seconds since then.
 
     timeout: seconds that it has. late: it took longer, and is not ready. last: the last line of its log or console.
-    marker: what of the markers of its kind was seen last.
+    marker: the text that was seen last of those that the markers of its kind are for.
     """
 
     node: str
@@ -71,14 +71,15 @@ def probed(one: Access) -> bool:
     return one.readiness.probe in ("tcp", "ssh") or (one.readiness.probe != "none" and bool(one.readiness.pattern))
 
 
-def starting(one: Access, since: float, now: float, *, last: str = "", marker: str = "", why: str = "") -> State:
-    """A node that is not ready yet; late, when it should be by now. why: what is in the way."""
+def starting(one: Access, since: float, now: float, *, last: str = "", marker: str = "", failure: str = "", why: str = "") -> State:
+    """A node that is not ready yet; late, when it should be by now. failure: the line that shows one. why: what is in the way."""
     waited, limit = max(0, int(now - since)), one.readiness.timeout
     late = waited > limit
     words = f"waits for {subject(one.readiness)} since {waited} s of {limit} s"
     if late:
         words = f"is not ready after {waited} s, its kind gives it {limit} s: it waits for {subject(one.readiness)}"
-    told = [words, why, f"seen: {marker}" if marker else "", f"last: {last}" if last else ""]
+    seen = f"its log shows {failure}, after which it may start again" if failure else f"seen: {marker}" if marker else ""
+    told = [words, why, seen, f"last: {last}" if last else ""]
     return State(one.node, one.type, "starting", since, waited, limit, late, "; ".join(part for part in told if part), last, marker)
 
 

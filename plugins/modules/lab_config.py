@@ -192,14 +192,11 @@ from ansible_collections.archetype.lab.plugins.module_utils._server import Serve
 
 
 def main() -> None:
-    # What is marked as a secret is blotted out of results: a configuration with "admin" in it, of a node whose password that is, would be
-    # damaged. So the password is not marked; the controller's half of this module keeps it out of logs and results.
-    access = {**access_options(), "password": {"type": "str", "default": "", "no_log": False}}
     module = AnsibleModule(
         argument_spec={
             **lab_option(),
             "state": {"type": "str", "choices": ["gathered"], "default": "gathered"},
-            "access": {"type": "list", "elements": "dict", "default": [], "options": access},
+            "access": {"type": "list", "elements": "dict", "default": [], "options": access_options()},
             "timeout": {"type": "float", "default": TIMEOUT},
             "dest": {"type": "path"},
         },

@@ -80,7 +80,8 @@ options:
             elements: str
             default: []
           failure_markers:
-            description: Regular expressions for what it writes when it never will be ready, unless a boot marker follows.
+            description: Regular expressions for what it writes when it never will be ready, unless a boot marker follows. It has failed when it is
+                silent for 12 seconds then, as it may start again by itself.
             type: list
             elements: str
             default: []
@@ -171,7 +172,7 @@ nodes:
     late: {description: Whether it should be ready by now and is not., type: bool}
     reason: {description: Why it is not ready., type: str}
     last: {description: 'The last line that it wrote, for people: without control characters.', type: str}
-    marker: {description: The marker of its kind that was seen last., type: str}
+    marker: {description: 'What was seen last of what the markers of its kind are for, such as C(Kernel panic).', type: str}
 """
 
 from ansible.module_utils.basic import AnsibleModule

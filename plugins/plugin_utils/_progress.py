@@ -18,7 +18,7 @@ WIDTH = 70
 SOON = 10.0
 """Seconds between two words, where anything is new."""
 AT_LAST = 30.0
-"""And where nothing is."""
+"""And where nothing is. A node that wrote nothing for so long is told to be silent."""
 
 
 def pending(nodes: t.Iterable[Json]) -> list[Json]:
@@ -27,29 +27,39 @@ def pending(nodes: t.Iterable[Json]) -> list[Json]:
 
 
 class Progress:
-    """What is told of one server."""
+    """What is told of one server. Silence counts from when it was looked at first."""
 
     def __init__(self, server: str) -> None:
         self._server = server
         self._told: list[tuple[str, str]] = []
         self._when = -AT_LAST
+        self._wrote: dict[str, tuple[str, float]] = {}
 
     def words(self, nodes: t.Sequence[Json], now: float) -> str:
         """A line for the server and one for each node; nothing where nothing is waited for, or it was told a moment ago."""
         waiting = pending(nodes)
+        for one in waiting:
+            if one["node"] not in self._wrote or self._wrote[one["node"]][0] != one["last"]:
+                self._wrote[one["node"]] = (one["last"], now)
         news = [(one["node"], one["last"]) for one in waiting]
         if not waiting or now - self._when < (AT_LAST if news == self._told else SOON):
             return ""
         self._told, self._when = news, now
         slowest = sorted(waiting, key=lambda one: (one["since"], one["node"]))
-        lines = [f"{self._server}: {len(waiting)} of {len(nodes)} nodes {'is' if len(waiting) == 1 else 'are'} not ready yet"]
-        lines += [f"  {_line(one)}" for one in slowest[:MOST]]
+        told = slowest[:MOST]
+        wide, long = max(len(one["node"]) for one in told), max(len(_time(one)) for one in told)
+        lines = [f"{self._server}: waiting for {len(waiting)} of {len(nodes)} nodes"]
+        lines += [f"  {one['node']:<{wide}}  {_time(one):>{long}}  {self._last(one, now)}" for one in told]
         more = len(waiting) - MOST
         return "\n".join([*lines, f"  and {more} more"] if more > 0 else lines)
 
+    def _last(self, node: Json, now: float) -> str:
+        last, when = self._wrote[node["node"]]
+        if len(last) > WIDTH:
+            last = f"{last[: WIDTH - 3]}..."
+        silent = f" (silent for {now - when:.0f} s)" if last and now - when >= AT_LAST else ""
+        return (last or "(nothing yet)") + silent
 
-def _line(node: Json) -> str:
-    last = node["last"] or "(nothing yet)"
-    if len(last) > WIDTH:
-        last = f"{last[: WIDTH - 3]}..."
-    return f"{node['node']}: since {node['waited']} s of {node['timeout']} s; last: {last}"
+
+def _time(node: Json) -> str:
+    return f"{node['waited']} s of {node['timeout']} s"

@@ -162,13 +162,30 @@ def test_a_node_that_is_late_is_not_settled_by_its_line_but_by_its_time(server: 
     assert _ready.look(server, "demo", [one], BEGUN + 700)[0].state == "ready"
 
 
-def test_a_failure_is_told_with_its_line_and_is_none_where_it_became_ready_all_the_same(server: _server.Server, docker: FakeDocker) -> None:
-    one = container(docker)
-    docker.logged["c1"] = ["Kernel panic: no root\nhalted"]
-    (state,) = _ready.look(server, "demo", [one], BEGUN + 5)
+def test_a_failure_counts_when_silence_follows_and_is_none_where_it_became_ready_all_the_same(
+    server: _server.Server, virt: Virt, folder: Path
+) -> None:
+    one = machine(virt)
+    log = write(folder, b"boot\nKernel panic: no root\nrebooting in 5 s")
+    os.utime(log, (BEGUN, BEGUN + 20))
+    (state,) = _ready.look(server, "demo", [one], BEGUN + 21)
+    assert (state.state, state.marker, state.settled) == ("starting", "panic", False)
+    reason = "its log shows Kernel panic: no root, after which it may start again; last: rebooting in 5 s"
+    assert state.reason == f"waits for 'login:' since 21 s of 600 s; {reason}"
+    (state,) = _ready.look(server, "demo", [one], BEGUN + 33)
     assert (state.state, state.marker, state.settled) == ("failed", "panic", True)
-    assert state.reason == "its log shows panic, after which it does not become ready: Kernel panic: no root"
-    docker.logged["c1"] = ["Kernel panic: no root\nrebooting\nlogin:"]
+    assert state.reason == "its log shows Kernel panic: no root, after which it does not become ready"
+    write(folder, b"\nlogin:")
+    assert told(server, one) == [("ready", "")]
+
+
+def test_a_console_is_not_opened_where_its_log_shows_it_already(server: _server.Server, virt: Virt, folder: Path) -> None:
+    """Whoever has the console is in nobody's way, and is told of where it is needed."""
+    one = machine(virt, probe=Probe("console", "^vios login:", timeout=600))
+    virt.busy = True
+    write(folder, b"booting\n")
+    assert told(server, one) == [("starting", "waits for '^vios login:' since 95 s of 600 s; the console of m1 is in use; last: booting")]
+    write(folder, b"vios login:")
     assert told(server, one) == [("ready", "")]
 
 

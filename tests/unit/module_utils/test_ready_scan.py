@@ -75,10 +75,10 @@ PANIC = Probe("log", "login:", boot_markers=("POAP", "Loading"), failure_markers
     ("written", "marker", "failure"),
     [
         (b"Loading\r\nx\r\n", "Loading", ""),
-        (b"Loading\r\n[ 1.0] Kernel panic - not syncing\r\n", "[Kk]ernel panic", "[ 1.0] Kernel panic - not syncing"),
+        (b"Loading\r\n[ 1.0] Kernel panic - not syncing\r\n", "Kernel panic", "[ 1.0] Kernel panic - not syncing"),
         (b"Loading\r\nkernel panic\r\nLoading\r\nhm\r\n", "Loading", ""),
         (b"POAP\r\n\r\n\x1b[1mloader\x1b[0m > ", "loader >", "loader >"),
-        (b"loader > boot\r\nkernel panic: again\r\n", "[Kk]ernel panic", "kernel panic: again"),
+        (b"loader > boot\r\nkernel panic: again\r\n", "kernel panic", "kernel panic: again"),
     ],
 )
 def test_the_last_marker_tells_how_far_it_is_and_a_failure_is_over_when_it_goes_on(
