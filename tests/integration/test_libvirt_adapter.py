@@ -134,6 +134,21 @@ print(json.dumps(domain(given["name"])))
     assert virt(look, name=NAME) == [True, None, False]
 
 
+def test_nothing_is_left_of_a_machine_that_ended_with_its_server(virt: Adapter) -> None:
+    """libvirt forgets that it ran, and leaves its sockets. Those of others stay."""
+    virt.define()
+    virt.virsh("start", NAME)
+    virt.server.daemon("kill", "libvirtd")
+    stop = f"kill -9 $(cat /run/libvirt/qemu/{NAME}.pid); rm /run/libvirt/qemu/{NAME}.*; mkdir /var/lib/libvirt/qemu/domain-7-x-{NAME}"
+    virt.server.run(["sh", "-ec", stop], check=True)
+    virt.server.daemon("start", "libvirtd")
+    find = ["find", "/var/lib/libvirt", "-name", f"*{NAME}*"]
+    assert f"-{NAME}/" in virt.server.run(["find", "/var/lib/libvirt", "-path", f"*{NAME}*"]).stdout
+    virt("print(json.dumps(virt.undefine(given['name'])))", name=NAME)
+    assert virt.server.run(find, check=True).stdout.split() == [f"/var/lib/libvirt/qemu/domain-7-x-{NAME}"]
+    virt.server.run(["rmdir", f"/var/lib/libvirt/qemu/domain-7-x-{NAME}"], check=True)
+
+
 def test_what_it_can_do_is_tried_not_read(virt: Adapter) -> None:
     """This machine has /dev/kvm, with which no machine starts: see docs/vms.md."""
     script = "print(json.dumps(dataclasses.asdict(virt.host())))"

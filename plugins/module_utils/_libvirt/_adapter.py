@@ -10,7 +10,10 @@ Only this package imports that library, and only where a machine is concerned.
 
 from __future__ import annotations
 
+import glob
 import os
+import re
+import shutil
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
@@ -21,6 +24,11 @@ from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port impor
 
 PID_DIR = "/run/libvirt/qemu"
 """Where libvirt keeps the numbers of QEMU's processes, C(<domain>.pid); the same for libvirtd and virtqemud."""
+SOCKET_DIRS = ("/var/lib/libvirt/qemu", "/var/lib/libvirt/qemu/channel/target")
+"""Where it keeps their sockets, in C(domain-<number>-<name>)."""
+_NUMBERED = re.compile(r"domain-\d+")
+_SHORT_NAME = 20
+"""Characters of a name that libvirt takes for it (C(VIR_DOMAIN_SHORT_NAME_MAX) of its domain_conf.c)."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_FIELD = 22 - 3
 """Of /proc/<pid>/stat, counted behind the name of the program: when the process started, in ticks since the kernel did (proc(5))."""
@@ -103,6 +111,7 @@ class _Adapter:
         )
         with changing(f"domain {name} cannot be undefined", name, harmless=(libvirt.VIR_ERR_NO_DOMAIN,)):
             self._connection.lookupByName(name).undefineFlags(flags)
+        _sweep(name)
 
     def console(self, name: str, device: str = "") -> ConsoleStream:
         with reading(f"the console of {name} cannot be opened", name):
@@ -111,6 +120,19 @@ class _Adapter:
     def close(self) -> None:
         with reading("libvirt"):
             self._connection.close()
+
+
+def _sweep(name: str) -> None:
+    """Remove what libvirt itself leaves of a machine that ended with its server: folders of its sockets, one for each such end.
+
+    Longer names are cut in theirs, and could be somebody else's.
+    """
+    if len(name) > _SHORT_NAME:
+        return
+    for folder in SOCKET_DIRS:
+        for path in glob.glob(os.path.join(folder, f"domain-*-{glob.escape(name)}")):
+            if _NUMBERED.fullmatch(os.path.basename(path).removesuffix(f"-{name}")):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _status(domain: t.Any) -> Status:
