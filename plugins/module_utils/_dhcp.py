@@ -207,8 +207,7 @@ def _lines(tag: str, lease: Lease) -> t.Iterator[str]:
     if lease.gateway:
         yield f"dhcp-option=tag:{tag},option:router,{lease.gateway}"
     if lease.boot_file:
-        yield f"dhcp-boot=tag:{tag},{lease.boot_file}"
-        yield f"dhcp-option-force=tag:{tag},option:bootfile-name,{lease.boot_file}"
+        yield f"dhcp-boot=tag:{tag},{lease.boot_file}"  # as an option to those that ask for it, else in the head of the answer
         if lease.gateway:
             yield f"dhcp-option-force=tag:{tag},option:tftp-server,{lease.gateway}"
 
