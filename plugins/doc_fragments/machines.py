@@ -10,8 +10,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 requirements:
-  - libvirt-python
-  - qemu-img and QEMU, with libvirtd
+  - libvirt-python, pycdlib
+  - QEMU, with libvirtd
+  - the programs qemu-img, mtools and dnsmasq
 notes:
   - Talks to the C(libvirtd) of the machine that it runs on, over its own socket; it needs to be root there. What is needed for it is put
     on a server by the playbook C(archetype.lab.prepare_servers) with C(lab_server_vms=true).
