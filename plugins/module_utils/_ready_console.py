@@ -12,6 +12,7 @@ whose default Enter would be.
 from __future__ import annotations
 
 import re
+import time
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._console import _dialog
@@ -24,29 +25,6 @@ IDLE = 1.0
 """Seconds in which nothing must come before a key is sent."""
 ANSWER = 2.0
 """Seconds that the answer to it has."""
-_CHOICE = re.compile(r"[\[(]\s*(?:yes|no|y|n)(?:\s*[/|]\s*\w+)*\s*[\])]|\[confirm\]|configuration dialog", re.IGNORECASE)
-"""A question wherever it stands in its line, as messages come behind it."""
-_PROMPT = re.compile(r"\S{1,80}[>#$%]\s*")
-
-
-def may_send_enter(screen: t.Sequence[str]) -> bool:
-    """Whether Enter answers nothing on this screen: on an empty one, at a command prompt, and where it is asked for.
-
-    Messages may have come since: the last line that is an invitation, a question, or a prompt is what counts.
-    """
-    for line in reversed(screen):
-        if _dialog.noise(line) and not _CHOICE.search(line):
-            continue
-        if _dialog.starts([line]):
-            return True
-        if _CHOICE.search(line) or any(kind(line) for kind in _ANSWERED):
-            return False
-        if _PROMPT.fullmatch(line.strip()):
-            return True
-    return True
-
-
-_ANSWERED = (_dialog.asks, _dialog.asks_user, _dialog.asks_password, _dialog.pager, _dialog.hands_off)
 
 
 def probe(stream: ConsoleStream, before: t.Sequence[str], pattern: str) -> bool:
@@ -55,15 +33,24 @@ def probe(stream: ConsoleStream, before: t.Sequence[str], pattern: str) -> bool:
     before: the lines that were on the screen when the console was opened.
     """
     wanted, screen = re.compile(pattern), Screen()
+    received = 0
 
     def shows(seconds: float) -> bool:
-        came = stream.read(seconds)
-        screen.feed(came)
-        return any(wanted.search(line) for line in screen.tail())
+        """Whether it comes within that time. What comes, comes in pieces."""
+        nonlocal received
+        deadline = time.monotonic() + seconds
+        while came := stream.read(max(0.0, deadline - time.monotonic())):
+            received += len(came)
+            screen.feed(came)
+            if any(wanted.search(line) for line in screen.tail()):
+                return True
+            if time.monotonic() > deadline:
+                break
+        return False
 
     if any(wanted.search(line) for line in before) or shows(IDLE):
         return True
-    if screen.tail() or not may_send_enter(before):
+    if received or not _dialog.may_send_enter(before):
         return False
     stream.write(b"\r")
     return shows(ANSWER)

@@ -69,7 +69,7 @@ class Scan:
 
     def _look_for_markers(self, text: str) -> None:
         """The last one counts. What was looked at before is there again, and changes nothing: the order is the same."""
-        found = [(match.start(), match[0], failure) for pattern, failure in self._markers if pattern for match in pattern.finditer(text)]
+        found = [(_begin(match), match[0], failure) for pattern, failure in self._markers if pattern for match in pattern.finditer(text)]
         if found:
             place, marker, failure = max(found)
             self.marker = shown(marker)
@@ -80,6 +80,11 @@ def shown(text: str) -> str:
     """One line for people: no control characters, and not too long."""
     line = _CONTROLS.sub(" ", text).strip()
     return line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."
+
+
+def _begin(match: re.Match[str]) -> int:
+    """Where what was found begins: a pattern may take the end of the line before with it."""
+    return match.end() - len(match[0].lstrip("\r\n"))
 
 
 def _line_at(text: str, place: int) -> str:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 CONTEXT = 12
 """Lines above the last one in which a device says what it waits for."""
@@ -23,11 +24,14 @@ _QUESTION = re.compile(
     r"[\[(]\s*(?:y|yes|n|no|confirm)\b[^\])]*[\])][^>#$%]*$"  # [yes/no]:  (y/n)  [no]:  [confirm]
     r"|\?\s*(?:[\[(][^\])]*[\])])?\s*:?\s*$"
     r"|\b(?:new|enter|repeat|confirm|retype|verify|current|old|change)\b.*\b(?:password|secret|passphrase)\b[^>#$%]*$"
+    r"|\b(?:new|old|repeat|retype) password\s*>\s*$"
     r"|\bpassword\b.*\bagain\b[^>#$%]*$"
+    r"|\b(?:agree|accept)\b.*:\s*$"
     r"|\b(?:enter|select|choose|type)\b[^>#$%]*:\s*$",
     re.IGNORECASE,
 )
 _USER = re.compile(r"(?:^|\s)(?:\S+\s+)?(?:login|user ?name|user)\s*:\s*$", re.IGNORECASE)
+_NEW_USER = re.compile(r"\b(?:enter|new|create|choose)\b", re.IGNORECASE)
 _PASSWORD = re.compile(r"(?:^|\s)(?:password|passphrase)(?: for [\w.@-]+)?\s*:\s*$", re.IGNORECASE)
 _REFUSED = re.compile(
     r"login (?:incorrect|invalid|failed)|(?:authentication|login) (?:failed|failure|rejected)|(?:access|permission) denied"
@@ -39,6 +43,7 @@ _PAGER = re.compile(
     r"|^\W*\(?less \d+%\)?\W*$"
     r"|^lines \d+-\d+(?:/\d+)?(?:\s+\d+%)?\s*$"
     r"|^press (?:any key|<?space>?|<?enter>?) to continue\b.*$"
+    r"|^press q to quit\b.*\bnext page\b.*$"
     r"|^\s*--\s*\[q quit\b.*$"
     r"|^:\s*$",
     re.IGNORECASE,
@@ -47,16 +52,25 @@ _PAGER_END = re.compile(r"^\W*(?:lines \d+-\d+(?:/\d+)?\s*)?\(END\)\s*$|^-- \[Q 
 _FAILED = re.compile(
     r"^\s*(?:%\s?(?:invalid|unknown|incomplete|ambiguous|bad|error|unrecognized|permission|authorization)\b.*|\^\s*|error:.*|err:.*"
     r"|syntax error.*|(?:unknown|unrecognized) command.*|invalid (?:input|command|syntax).*|bad command name.*|command (?:fail|not found).*"
-    r"|minor: cli.*|.*:\s(?:command )?not found|.*is not a recognized command.*)$",
+    r"|minor: \w+ #\d+.*|minor: cli.*|clinfr\d+ .*|.*:\s(?:command )?not found|.*is not a recognized command.*)$",
     re.IGNORECASE,
 )
 _NOISE = re.compile(
     r"^\W?(?:\S+:)?(?:\w{3} +\d+ |\d{4}[- ]|\d{6}: )?[^%]{0,80}%[A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*-[0-7]-[A-Z0-9_]+\s*:"
     r"|^%[A-Z]+-[0-7]-\d+:"
+    r"|^\w{3} +\d+ [\d: .+-]+ \S+ %%\d\d\w+/\d/\w+\("
+    r"|^<\d{1,3}>1? ?\d{4}-\d\d-\d\dT\d\d:"
+    r"|^\d{4} \w{3} +\d+ [\d:.]+ : \w+ : \w+ : \w+ : \["
     r"|^\[ *\d+\.\d{6}\] "
 )
 _ABOVE = re.compile(r"^(?:\{\w+(?::\w+)?\}(?:\[.*\])?|\([\w ]*\)?\[.*\]|\[.*\])\s*$")
-_CONFIGURING = re.compile(r"\(conf\w*[^)]*\)\S*\s*$|^\[edit[^\]]*\]\s*$")
+_CONFIGURING = re.compile(
+    r"\(conf\w*[^)]*\)\S*\s*$|^\[edit[^\]]*\]\s*$"  # r1(config-if)#  [edit interfaces]
+    r"|^[*!]*\((?:bf|ex|gl|pr|ro)\)\[.*\]\s*$|^[\w.-]+ \([\w.-]+\) #\s*$"  # (ex)[/configure]  FGT01 (interface) #
+)
+_CHOICE = re.compile(r"[\[(]\s*(?:yes|no|y|n)(?:\s*[/|]\s*\w+)*\s*[\])]|\[confirm\]|configuration dialog", re.IGNORECASE)
+"""A question wherever it stands in its line, as messages come behind it."""
+_SOME_PROMPT = re.compile(r"\S{1,80}[>#$%]\s*")
 
 
 def starts(lines: list[str]) -> bool:
@@ -78,7 +92,7 @@ def asks(line: str) -> bool:
 
 
 def asks_user(line: str) -> bool:
-    return bool(_USER.search(line)) and not _REFUSED.search(line)
+    return bool(_USER.search(line)) and not _REFUSED.search(line) and not _NEW_USER.search(line)
 
 
 def asks_password(line: str) -> bool:
@@ -88,6 +102,24 @@ def asks_password(line: str) -> bool:
 def refused(text: str) -> bool:
     """Whether a login was refused."""
     return bool(_REFUSED.search(text))
+
+
+def may_send_enter(screen: t.Sequence[str], *, logins: bool = False) -> bool:
+    """Whether Enter answers nothing on this screen: on an empty one, at a command prompt, and where it is asked for.
+
+    Messages may have come since: the last line that is an invitation, a question, or a prompt is what counts. logins: the question for a
+    user's name may be asked again, which Enter does.
+    """
+    for line in reversed(screen):
+        if noise(line) and not _CHOICE.search(line):
+            continue
+        if starts([line]) or (logins and asks_user(line)):
+            return True
+        if _CHOICE.search(line) or any(kind(line) for kind in (asks, asks_user, asks_password, pager, hands_off)):
+            return False
+        if _SOME_PROMPT.fullmatch(line.strip()):
+            return True
+    return True
 
 
 def pager(line: str) -> str:

@@ -41,7 +41,9 @@ class Session:
         self.screen.feed(seen)
         self.prompt = ""
         """The whole line that the device waits in, as C(wake) found it."""
-        self.logged_in = False
+        self.entered = False
+        """Whether nobody was logged in before."""
+        self._first = ""
         self._stream = stream
         self._secrets: set[str] = set()
         self._mark = self.screen.row
@@ -78,18 +80,28 @@ class Session:
             self._secrets.add(password)
         waking = Waking(self, prompt, username, password)
         self.prompt = waking.run(time.monotonic() + timeout)
-        self.logged_in = self.logged_in or waking.logged_in
+        self._first = self._first or self.prompt
+        self.entered = self.entered or waking.entered
         return self.prompt
 
     def enable(self, command: str, prompt: str, *, password: str = "", timeout: float = 30.0) -> str:
         """Go from the prompt where it is to the one that is wanted. Returns that."""
         self.send_line(command)
-        self.logged_in = True
         self.react(timeout)
         found = self.wake(f"{prompt}|^{re.escape(self.prompt)}", password=password, timeout=timeout)
         if not re.search(f"(?:{prompt})$", found):
             raise self.error(f"is at {found!r} after {command!r}", hint=f"a prompt like {prompt} is expected; see save_config of its kind")
         return found
+
+    def step(self, command: str, *, password: str = "", timeout: float = 30.0) -> str:
+        """Give a command that may lead to another prompt, by a password where one is asked for. Returns what it wrote."""
+        start = self.screen.row
+        if password:
+            self._secrets.add(password)
+        self.send_line(command)
+        self.react(timeout)
+        self.prompt = Waking(self, ANY_PROMPT, "", password, configures=True).run(time.monotonic() + timeout)
+        return self._output(start, "", nudged=False)
 
     def run(self, command: str, *, timeout: float = 120.0, limit: int = LIMIT) -> str:
         """Give a command at the prompt where it is. Returns what it wrote, without command and prompts, the pages put together."""
@@ -117,11 +129,12 @@ class Session:
         raise self.error(f"did not end {command!r} within {timeout:g} s", told=False)
 
     def leave(self) -> None:
-        """Log out where a login was made here, so that the console is left as it was found. The device is not waited for long.
+        """Log out where nobody was logged in, and go back where another prompt was. The device is not waited for long.
 
         Where it is not at its prompt, something asks there, and nothing is said.
         """
-        for word in ("exit", "quit", "logout") if self.logged_in and self.screen.line.strip() == self.prompt else ():
+        words = ("exit", "quit", "logout") if self.entered else ("exit",) if self.prompt != self._first else ()
+        for word in words if self.screen.line.strip() == self.prompt else ():
             self.send_line(word)
             self.react(QUIET * 3)
             self.settle(QUIET, time.monotonic() + 2.0)

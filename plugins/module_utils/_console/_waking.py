@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
     from ansible_collections.archetype.lab.plugins.module_utils._errors import VerifyError
 
-ANY_PROMPT = r"^[\w.@()/:~\[\]<*+!{}-]{0,80}(?: [\w~/.()-]{1,40})? ?[>#$%]"
+ANY_PROMPT = r"^[\w.@()/:~\[\]<*+!{}-]{0,80}(?: [\w~/.()@:-]{1,40})? ?[>#$%]"
 """A prompt of any device."""
 _HALF_TYPED = re.compile(r"^[\w.@()/:~\[\]<*-]+ ?[>#$] ?[\w/]")
 CLEAR = "\x15"
@@ -37,11 +37,14 @@ CREDENTIALS = "set the node's credentials (username and password of its kind's c
 
 
 class Waking:
-    def __init__(self, session: Session, prompt: str, username: str, password: str) -> None:
+    """configures: whether a prompt where something is configured is one to be at."""
+
+    def __init__(self, session: Session, prompt: str, username: str, password: str, *, configures: bool = False) -> None:
         self._session = session
         self._prompt = re.compile(rf"(?:{prompt})\s*$")
         self._username = username
         self._password = password
+        self._configures = configures
         self._sent: list[str] = []
         self._left = ENTERS
         self._last: tuple[int, str] | None = None
@@ -49,6 +52,11 @@ class Waking:
     @property
     def logged_in(self) -> bool:
         return bool({"user", "password"} & set(self._sent))
+
+    @property
+    def entered(self) -> bool:
+        """Whether nobody was there before."""
+        return self.logged_in or "start" in self._sent
 
     def run(self, deadline: float) -> str:
         """The line of the prompt. Raises VerifyError with what is in the way."""
@@ -73,9 +81,9 @@ class Waking:
 
     def _at_prompt(self) -> bool:
         line = self._session.screen.line
-        if _dialog.hands_off(line) or not self._prompt.search(line):
+        if _dialog.hands_off(line) or _dialog.asks(line) or not self._prompt.search(line):
             return False
-        if _dialog.configuring(self._session.screen.lines(self._session.screen.row - 1)):
+        if not self._configures and _dialog.configuring(self._session.screen.lines(self._session.screen.row - 1)):
             raise self._error("was left in the middle of configuring", "leave configuration mode on the console, and run again")
         return True
 
@@ -83,7 +91,10 @@ class Waking:
         line = self._session.screen.line
         again = _dialog.asks_user(line) or _dialog.asks_password(line)
         told = "password" in self._sent and any(map(_dialog.refused, self._session.since()))
-        if told or (again and "password" in self._sent and (self._session.screen.row, line) != self._last):
+        told = told or (again and "password" in self._sent and (self._session.screen.row, line) != self._last)
+        if told and "user" not in self._sent and _dialog.asks_user(line):
+            self._sent.remove("password")  # it was of somebody else, whose name was there
+        elif told:
             raise self._error("refused the login", CREDENTIALS)
 
     def _answer(self) -> bytes | None:
@@ -97,13 +108,13 @@ class Waking:
             return self._say("password", f"{self._password}\r")
         if self._left and self._starts():
             self._left -= 1
-            return b"\r"
+            return self._say("start", "\r")
         return None
 
     def _late_answer(self) -> bytes:
         """What is said where nothing happens any more: Enter, a few times, unless that would be an answer to something."""
         line = self._session.screen.line
-        if _dialog.asks(line) or _dialog.hands_off(line):
+        if _dialog.asks(line) or _dialog.hands_off(line) or self._asked_above():
             raise self._error("asks what is yours to answer", "answer it on the console, and run again")
         if _dialog.pager(line):
             return b"q"
@@ -119,6 +130,13 @@ class Waking:
     def _starts(self) -> bool:
         screen = self._session.screen
         return _dialog.starts(screen.lines(screen.row - _dialog.CONTEXT))
+
+    def _asked_above(self) -> bool:
+        """Whether a message came behind a question: where the cursor is then nothing shows that Enter would be an answer."""
+        session = self._session
+        if session.screen.line.strip():
+            return False
+        return not _dialog.may_send_enter(session.since()[1:] if self._last else session.screen.tail(), logins=True)
 
     def _say(self, what: str, text: str) -> bytes:
         self._sent.append(what)

@@ -17,6 +17,8 @@ PIECE = 7
 """Bytes that are read at once: escape sequences come in two pieces."""
 PAUSE = b"\xff"
 """In what is written: the device says nothing for a while, and goes on."""
+SILENCE = 1.0
+"""Seconds of that while."""
 ERASE = b"\x15"
 """Takes back a line that was typed."""
 USERNAME, PASSWORD = "admin", "geheim99"
@@ -28,9 +30,10 @@ class Talk:
 
     start: waits for Enter, empty where nothing does. login, secret: ask for a name and for a password, empty where they are not asked for.
     prompts: of the levels, from the first one after the login on, each with what stands before it; moves: commands that lead to another
-    one. locked: the command that asks for a password on its way there. answers: to further commands. command: shows the configuration;
-    output: that, and expected: what is kept of it. pager: stands below a page; erased: comes before the next. redraws: the line is
-    written anew with each key. noise: a message that comes by itself. save: how it is read where no kind says it.
+    one; top: the one where the configuration is shown; configuring: the one where it is changed. locked: the command that asks for a
+    password on its way there. answers: to further commands. command: shows the configuration; output: that, and expected: what is kept
+    of it. pager: stands below a page; erased: comes before the next. redraws: the line is written anew with each key. noise: a message
+    that comes by itself. save: how it is read where no kind says it.
     """
 
     prompts: tuple[bytes, ...]
@@ -43,6 +46,8 @@ class Talk:
     refused: bytes = b"\r\nLogin incorrect\r\n"
     motd: bytes = b""
     moves: dict[str, int] = field(default_factory=dict)
+    top: int = 0
+    configuring: int = -1
     locked: str = ""
     answers: dict[str, bytes] = field(default_factory=dict)
     pager: bytes = b""
@@ -88,6 +93,7 @@ class Player:
         self.sent = b""
         self.open = True
         self.logins = 0
+        self.turned = 0
         self._obeys = obeys
         self._noisy = noisy
         self._out = b""
@@ -111,15 +117,11 @@ class Player:
             self._out = talk.login + b"bob\r\n" + talk.secret
             self._user, self._state = "bob", "login secret"
         else:
-            configuring = [level for word, level in talk.moves.items() if word.startswith("conf")]
-            self._level = {"top": max(set(talk.moves.values()) - set(configuring), default=0), "configuring": max(configuring, default=0)}.get(
-                left, 0
-            )
+            self._level = {"prompt": 0, "configuring": talk.configuring}.get(left, talk.top)
             self._show_prompt()
             if left == "half":
                 self.write(b"show interf")
             if left == "pager":
-                self._level = max(set(talk.moves.values()) - set(configuring), default=0)
                 self._run(talk.command)
             self.sent = b""
 
@@ -132,7 +134,8 @@ class Player:
         assert self.open, "a console that is closed is read"
         if self._out.startswith(PAUSE):
             self._out = self._out[1:]
-            return b""
+            if timeout < SILENCE:
+                return b""
         piece = self._out[:PIECE].partition(PAUSE)[0]
         self._out = self._out[len(piece) :]
         return piece
@@ -246,7 +249,9 @@ class Player:
 
     def _page(self, key: bytes, *, first: bool = False) -> None:
         assert key in (b" ", b"q"), f"a pager gets {key!r}"
-        self._out += b"" if first else self.talk.erased
+        if not first:
+            self.turned += 1
+            self._out += self.talk.erased
         if key == b"q":
             self._pages = []
         else:

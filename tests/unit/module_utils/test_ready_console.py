@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.archetype.lab.plugins.module_utils._console._dialog import may_send_enter
 from ansible_collections.archetype.lab.plugins.module_utils._console._text import Screen
-from ansible_collections.archetype.lab.plugins.module_utils._ready_console import may_send_enter, probe
+from ansible_collections.archetype.lab.plugins.module_utils._ready_console import probe
 
 ENTER = [
     "",

@@ -35,7 +35,14 @@ line con 0
 end
 """
 IOS_ERASED = b"\b" * 9 + b" " * 8 + b"\b" * 9
-IOS_MOVES = {"enable": 1, "disable": 0, "configure terminal": 2, "interface GigabitEthernet0/0": 3, "interface GigabitEthernet0/1": 3, "end": 1}
+IOS_MOVES = {
+    "enable": 1,
+    "disable": 0,
+    "configure terminal": 2,
+    "interface GigabitEthernet0/0": 3,
+    "interface GigabitEthernet0/1": 3,
+    "end": 1,
+}
 IOS_DIALOG = b"""\
 \r
          --- System Configuration Dialog ---\r
@@ -80,6 +87,8 @@ Copyright (c) 1986-2016 by Cisco Systems, Inc.\r
         start=b"\r\nr1 con0 is now available\r\n\r\n\r\n\r\nPress RETURN to get started.\r\n\r\n\r\n",
         prompts=(b"\r\nr1>", b"r1#", b"r1(config)#", b"r1(config-if)#"),
         moves=IOS_MOVES,
+        top=1,
+        configuring=2,
         locked="enable",
         answers={"no shutdown": b""},
         command="show running-config",
@@ -105,17 +114,24 @@ XE = Recorded(
         b"Loading package tree: ....\r\n%Error: cannot boot packages.conf\r\n\r\nrommon 1 > ",
         b"\r\n Unexpected exception to CPU: vector 1200, PC = 0xF00D\r\n",
     ),
-    questions=(IOS_DIALOG, b"\r\n  Enter enable secret: ", b"\r\n[0] Go to the IOS command prompt without saving this config.\r\nEnter your selection [2]: "),
+    questions=(
+        IOS_DIALOG,
+        b"\r\n  Enter enable secret: ",
+        b"\r\n[0] Go to the IOS command prompt without saving this config.\r\nEnter your selection [2]: ",
+    ),
     talk=Talk(
         start=b"\r\nr1 con0 is now available\r\n\r\n\r\nPress RETURN to get started.\r\n\r\n",
         login=b"\r\n\r\nUser Access Verification\r\n\r\nUsername: ",
         refused=b"% Login invalid\r\n\r\n",
         prompts=(b"\r\nr1>", b"r1#", b"r1(config)#"),
         moves=IOS_MOVES,
+        top=1,
+        configuring=2,
         locked="enable",
         command="show running-config",
         output=b"Building configuration..." + PAUSE + b"\r\n\r\nCurrent configuration : 6312 bytes\r\n!\r\n"
-        b"! Last configuration change at 06:55:01 UTC Sat Nov 21 2026 by admin\r\n! NVRAM config last updated at 06:55:03 UTC Sat Nov 21 2026\r\n"
+        b"! Last configuration change at 06:55:01 UTC Sat Nov 21 2026 by admin\r\n"
+        b"! NVRAM config last updated at 06:55:03 UTC Sat Nov 21 2026\r\n"
         b"!\r\n" + wire(IOS_CONFIG) + b"\r\n",
         expected="!\n!\n" + IOS_CONFIG,
         pager=b" --More-- ",
@@ -146,7 +162,10 @@ XR = Recorded(
     b"RP/0/RP0/CPU0:Nov 21 06:00:00.123 : ifmgr[342]: %PKT_INFRA-LINK-3-UPDOWN : Interface MgmtEth0/RP0/CPU0/0, changed state to Up\r\n",
     ready=b"SYSTEM CONFIGURATION COMPLETE\r\n\r\n\r\nPress RETURN to get started.\r\n",
     detours=(b"\r\nEnter root-system username: ",),
-    failures=(b"error: no such partition.\r\nEntering rescue mode...\r\ngrub rescue> ", b"[   1.5] Kernel panic - not syncing: VFS: no root\r\n"),
+    failures=(
+        b"error: no such partition.\r\nEntering rescue mode...\r\ngrub rescue> ",
+        b"[   1.5] Kernel panic - not syncing: VFS: no root\r\n",
+    ),
     questions=(b"\r\n  --- Administrative User Dialog ---\r\n\r\n  Enter root-system username: ", b"\r\n  Enter secret: "),
     talk=Talk(
         start=b"\r\nios con0/RP0/CPU0 is now available\r\n\r\n\r\nPress RETURN to get started.\r\n\r\n",
@@ -154,6 +173,7 @@ XR = Recorded(
         refused=b"% User Authentication failed\r\n",
         prompts=(b"\r\n\r\nRP/0/RP0/CPU0:ios#", b"RP/0/RP0/CPU0:ios(config)#"),
         moves={"configure": 1, "end": 0},
+        configuring=1,
         command="show running-config",
         output=b"Sat Nov 21 06:52:10.123 UTC\r\nBuilding configuration..." + PAUSE + b"\r\n!! IOS XR Configuration 7.3.2\r\n"
         b"!! Last configuration change at Sat Nov 21 06:12:01 2026 by admin\r\n" + wire(XR_CONFIG.partition("\n")[2]) + b"\r\n",
@@ -162,7 +182,8 @@ XR = Recorded(
         erased=b"\r" + b" " * 10 + b"\r",
         pager_off="terminal length 0",
         answers={"terminal length 0": b"Sat Nov 21 06:52:09.456 UTC\r\n"},
-        noise=b"RP/0/RP0/CPU0:Nov 21 06:53:00.123 : exec[65]: %SECURITY-LOGIN-6-AUTHEN_SUCCESS : Successfully authenticated user 'admin'\r\n",
+        noise=b"RP/0/RP0/CPU0:Nov 21 06:53:00.123 : exec[65]: %SECURITY-LOGIN-6-AUTHEN_SUCCESS : Successfully authenticated user "
+        b"'admin'\r\n",
     ),
 )
 
@@ -177,13 +198,15 @@ interface Ethernet1/1
   ip address 192.0.2.1/30
 """
 POAP = (
-    b"2026 Nov 21 06:00:03 switch %$ VDC-1 %$ %POAP-2-POAP_INFO: - Abort Power On Auto Provisioning [yes - continue with normal setup, skip -"
+    b"2026 Nov 21 06:00:03 switch %$ VDC-1 %$ %POAP-2-POAP_INFO: - Abort Power On Auto Provisioning [yes - continue with normal "
+    b"setup, skip -"
     b" bypass password and basic configuration, no - continue with Power On Auto Provisioning] (yes/skip/no)[no]: "
 )
 NXOS = Recorded(
     family="Cisco NX-OS",
     kinds=("cisco_n9kv",),
-    boot=b" Booting bootflash:/nxos.9.3.8.bin...\r\nBooting bootflash:/nxos.9.3.8.bin\r\n2026 Nov 21 06:00:00  %$ VDC-1 %$  %USER-2-SYSTEM_MSG:"
+    boot=b" Booting bootflash:/nxos.9.3.8.bin...\r\nBooting bootflash:/nxos.9.3.8.bin\r\n"
+    b"2026 Nov 21 06:00:00  %$ VDC-1 %$  %USER-2-SYSTEM_MSG:"
     b" <<%USBHSD-2-MOUNT>> logflash: online  - usbhsd\r\n" + POAP + b"\r\nDisabling POAP.......Disabling POAP\r\n\r\n\r\n",
     ready=b"User Access Verification\r\nn9k1 login: ",
     failures=(
@@ -200,11 +223,14 @@ NXOS = Recorded(
     talk=Talk(
         login=b"\r\nUser Access Verification\r\nn9k1 login: ",
         refused=b"Login incorrect\r\n\r\n",
-        motd=b"\r\nCisco Nexus Operating System (NX-OS) Software\r\nTAC support: http://www.cisco.com/tac\r\nhttp://www.opensource.org/licenses/gpl-2.0.php\r\n",
+        motd=b"\r\nCisco Nexus Operating System (NX-OS) Software\r\nTAC support: http://www.cisco.com/tac\r\n"
+        b"http://www.opensource.org/licenses/gpl-2.0.php\r\n",
         prompts=(b"\rn9k1# ", b"\rn9k1(config)# "),
         moves={"configure terminal": 1, "end": 0},
+        configuring=1,
         command="show running-config",
-        output=b"\r\n!Command: show running-config\r\n!Running configuration last done at: Sat Nov 21 06:40:00 2026\r\n!Time: Sat Nov 21 06:52:10 2026\r\n"
+        output=b"\r\n!Command: show running-config\r\n!Running configuration last done at: Sat Nov 21 06:40:00 2026\r\n"
+        b"!Time: Sat Nov 21 06:52:10 2026\r\n"
         b"\r\n" + wire(NXOS_CONFIG) + b"\r\n",
         expected=NXOS_CONFIG,
         pager=b"\x1b[7m--More--\x1b[m",
@@ -242,6 +268,8 @@ ASA = Recorded(
     talk=Talk(
         prompts=(b"\rfw1> ", b"\rfw1# ", b"\rfw1(config)# "),
         moves={"enable": 1, "configure terminal": 2, "end": 1},
+        top=1,
+        configuring=2,
         locked="enable",
         answers={"pager 0": b""},
         command="show running-config",
@@ -258,7 +286,8 @@ ASA = Recorded(
 LINUX_BASED = Recorded(
     family="Cisco FTD, FMC and SD-WAN",
     kinds=("cisco_ftdv", "fmcv", "cat-sdwan-manager", "cat-sdwan-controller", "cat-sdwan-validator", "cat-sdwan-vedge"),
-    boot=b"[    0.000000] Linux version 4.18.45\r\n\x1b[32m[  OK  ]\x1b[0m Started Login Service.\r\n\r\nCisco Firepower Threat Defense for KVM v7.0.1\r\n",
+    boot=b"[    0.000000] Linux version 4.18.45\r\n\x1b[32m[  OK  ]\x1b[0m Started Login Service.\r\n\r\n"
+    b"Cisco Firepower Threat Defense for KVM v7.0.1\r\n",
     ready=b"firepower login: ",
     failures=(PANIC, NO_DISK),
     questions=(b"\r\nPlease enter 'YES' or press <ENTER> to AGREE to the EULA: ", b"\r\nDo you want to configure IPv4? (y/n) [y]: "),

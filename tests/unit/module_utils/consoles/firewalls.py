@@ -23,7 +23,8 @@ end
 FORTINET = Recorded(
     family="Fortinet FortiOS",
     kinds=("fortinet_fortigate",),
-    boot=b"Loading flatkc... ok\r\nLoading /rootfs.gz...ok\r\n\r\nDecompressing Linux... Parsing ELF... done.\r\nBooting the kernel.\r\n\r\n"
+    boot=b"Loading flatkc... ok\r\nLoading /rootfs.gz...ok\r\n\r\nDecompressing Linux... Parsing ELF... done.\r\n"
+    b"Booting the kernel.\r\n\r\n"
     b"System is starting...\r\nStarting system maintenance...\r\nSerial number is FGVMEVABCDEFGHIJ\r\n\r\n",
     ready=b"FGT01 login: ",
     failures=(PANIC, NO_DISK),
@@ -37,8 +38,10 @@ FORTINET = Recorded(
         motd=b"\r\nWelcome!\r\n\r\n",
         prompts=(b"FGT01 # ", b"FGT01 (interface) # "),
         moves={"config system interface": 1, "end": 0},
+        configuring=1,
         command="show",
-        output=b"#config-version=FGVMK6-7.2.5-FW-build1517-230606:opmode=0:vdom=0:user=admin\r\n#conf_file_ver=187633214\r\n#buildno=1517\r\n"
+        output=b"#config-version=FGVMK6-7.2.5-FW-build1517-230606:opmode=0:vdom=0:user=admin\r\n#conf_file_ver=187633214\r\n"
+        b"#buildno=1517\r\n"
         b"#global_vdom=1\r\n" + wire(FORTI_CONFIG) + b"\r\n",
         expected="#buildno=1517\n#global_vdom=1\n" + FORTI_CONFIG,
         pager=b"--More-- ",
@@ -70,13 +73,19 @@ PALOALTO = Recorded(
     b"\r\nMasterd started successfully\r\n\r\n",
     ready=b"fw1 login: ",
     failures=(PANIC, NO_DISK),
-    questions=(b"\r\nEnter old password : ", b"\r\nEnter new password : ", b"admin@fw1> request restart system\r\nDo you want to continue? (y or n) "),
+    questions=(
+        b"\r\nEnter old password : ",
+        b"\r\nEnter new password : ",
+        b"admin@fw1> request restart system\r\nDo you want to continue? (y or n) ",
+    ),
     talk=Talk(
         login=b"\r\nfw1 login: ",
         refused=b"\r\nLogin incorrect\r\n",
-        motd=b"\r\nLast login: Sat Nov 21 06:12:01 UTC 2026 on ttyS0\r\n\r\nNumber of failed attempts since last successful login: 0\r\n\r\n",
+        motd=b"\r\nLast login: Sat Nov 21 06:12:01 UTC 2026 on ttyS0\r\n\r\n"
+        b"Number of failed attempts since last successful login: 0\r\n\r\n",
         prompts=(b"\x1b[?1h\x1b=\r\radmin@fw1> ", b"\r\n[edit]\r\nadmin@fw1# "),
         moves={"configure": 1, "exit": 0},
+        configuring=1,
         command="show config running",
         output=b"\r\n" + wire(PAN_CONFIG),
         expected=PAN_CONFIG,
@@ -123,7 +132,8 @@ CHECKPOINT = Recorded(
 APPLIANCES = Recorded(
     family="F5, Citrix and Ciena",
     kinds=("f5_bigip-ve", "citrix_adc", "ciena_saos"),
-    boot=b"\x1b[2J\x1b[1;1HGNU GRUB\r\n[    0.000000] Linux version 3.10.0\r\n\x1b[0;32m  OK  \x1b[0m] Started Login Service.\r\n\r\nBIG-IP 16.1.3 Build 0.0.12\r\n"
+    boot=b"\x1b[2J\x1b[1;1HGNU GRUB\r\n[    0.000000] Linux version 3.10.0\r\n\x1b[0;32m  OK  \x1b[0m] Started Login Service.\r\n"
+    b"\r\nBIG-IP 16.1.3 Build 0.0.12\r\n"
     b"Kernel 3.10.0-862.14.4.el7.ve.x86_64 on an x86_64\r\n",
     ready=b"localhost login: ",
     failures=(PANIC, NO_DISK),

@@ -39,7 +39,8 @@ FAILURES = (
 )
 BOOT = (
     b"\x1b[2J\x1b[1;1H\x1b[1m FreeBSD/x86 bootstrap loader, Revision 1.1\x1b[m\r\nLoading /boot/defaults/loader.conf\r\n"
-    b"Hit [Enter] to boot immediately, or space bar for command prompt.\r\n\rBooting [/packages/sets/active/boot/os-kernel/kernel] in 2 seconds... "
+    b"Hit [Enter] to boot immediately, or space bar for command prompt.\r\n"
+    b"\rBooting [/packages/sets/active/boot/os-kernel/kernel] in 2 seconds... "
     b"\rBooting [/packages/sets/active/boot/os-kernel/kernel]...               \r\n|\b/\b-\b\\\b|\b/\r\n"
     b"Copyright (c) 1992-2023 The FreeBSD Project.\r\nMounting junos-platform-x86_64\r\nStarting Junos ...\r\n"
     b"Nov 21 06:00:04 init: can not access /usr/sbin/smihelperd: No such file or directory\r\n\r\n\x07\x07"
@@ -67,6 +68,8 @@ def junos(family: str, kinds: tuple[str, ...], host: bytes, above: bytes = b"", 
             motd=b"\r\nLast login: Sat Nov 21 06:12:01 from 192.0.2.9\r\n\r\n--- JUNOS 23.2R1.14 Kernel 64-bit  JNPR-12.1-20230613\r\n",
             prompts=(*((shell,) if shell else ()), operational, b"\r\n[edit]\r\n" + user + b"@" + host + b"# "),
             moves={"cli": 1, "configure": 2} if shell else {"configure": 1},
+            top=1 if shell else 0,
+            configuring=2 if shell else 1,
             answers={"set cli screen-length 0": b"Screen length set to 0\r\n"},
             command="show configuration",
             output=b"\r## Last commit: 2026-11-21 06:40:00 UTC by admin\r\n" + PAUSE + wire(CONFIG) + b"\r\n",

@@ -23,7 +23,8 @@ set name=gw1
 ROUTEROS = Recorded(
     family="MikroTik RouterOS",
     kinds=("mikrotik_ros",),
-    boot=b"\r\nLoading kernel... OK\r\nsetting up elf image... OK\r\njumping to kernel code\r\nStarting...\r\nStarting services...\r\n\r\n\x1b[c"
+    boot=b"\r\nLoading kernel... OK\r\nsetting up elf image... OK\r\njumping to kernel code\r\nStarting...\r\n"
+    b"Starting services...\r\n\r\n\x1b[c"
     b"MikroTik 7.11.2 (stable)\r\n",
     ready=b"gw1 Login: ",
     failures=(PANIC, NO_DISK),
@@ -32,7 +33,8 @@ ROUTEROS = Recorded(
         login=b"\r\nMikroTik 7.11.2 (stable)\r\ngw1 Login: ",
         secret=b"Password: ",
         refused=b"\r\nLogin failed, incorrect username or password\r\n\r\n",
-        motd=b"\r\n\x1b[m\x1b[?25h  MMM      MMM       KKK                          TTTTTTTTTTT      KKK\r\n\r\n  MikroTik RouterOS 7.11.2 (c) 1999-2023\r\n\r\n"
+        motd=b"\r\n\x1b[m\x1b[?25h  MMM      MMM       KKK                          TTTTTTTTTTT      KKK\r\n\r\n"
+        b"  MikroTik RouterOS 7.11.2 (c) 1999-2023\r\n\r\n"
         b"Press F1 for help\r\n\r\n\x1b[9999B\x1b[6n\x1bZ",
         prompts=(b"\r\x1b[K[\x1b[36;1madmin\x1b[m\x1b[32m@\x1b[m\x1b[35;1mgw1\x1b[m] > ",),
         command="/export",
@@ -75,10 +77,10 @@ SROS = Recorded(
         motd=b"\r\nWARNING: Entering with default password.\r\n",
         prompts=(b"\r\n[/]\r\nA:admin@sr1# ", b"\r\n(ex)[/]\r\nA:admin@sr1# "),
         moves={"configure exclusive": 1, "quit-config": 0},
+        configuring=1,
         command="admin show configuration",
-        output=b"# TiMOS-B-23.10.R1 both/x86_64 Nokia 7750 SR Copyright (c) 2000-2023 Nokia.\r\n# Generated SAT NOV 21 06:52:10 2026 UTC\r\n\r\n"
-        + wire(SROS_CONFIG)
-        + b"# Finished SAT NOV 21 06:52:10 2026 UTC\r\n",
+        output=b"# TiMOS-B-23.10.R1 both/x86_64 Nokia 7750 SR Copyright (c) 2000-2023 Nokia.\r\n"
+        b"# Generated SAT NOV 21 06:52:10 2026 UTC\r\n\r\n" + wire(SROS_CONFIG) + b"# Finished SAT NOV 21 06:52:10 2026 UTC\r\n",
         expected="# TiMOS-B-23.10.R1 both/x86_64 Nokia 7750 SR Copyright (c) 2000-2023 Nokia.\n\n" + SROS_CONFIG.rstrip("\n") + "\n",
         pager=b"Press Q to quit, Enter to print next line or any other key to print next page.",
         erased=b"\r\x1b[K",

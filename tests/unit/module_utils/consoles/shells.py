@@ -61,10 +61,13 @@ CUMULUS = Recorded(
     boot=SYSTEMD + b"\r\nDebian GNU/Linux 10 leaf1 ttyS0\r\n\r\n",
     ready=b"leaf1 login: ",
     failures=(PANIC, NO_DISK),
-    questions=(b"\r\nYou are required to change your password immediately (root enforced)\r\nChanging password for cumulus.\r\nCurrent password: ",),
+    questions=(
+        b"\r\nYou are required to change your password immediately (root enforced)\r\nChanging password for cumulus.\r\nCurrent password: ",
+    ),
     talk=Talk(
         login=b"\r\n\r\nDebian GNU/Linux 10 leaf1 ttyS0\r\n\r\nleaf1 login: ",
-        motd=b"Linux leaf1 5.10.0-cl-1-amd64\r\n\r\nWelcome to NVIDIA Cumulus VX (TM)\r\n\r\nNVIDIA Cumulus VX (TM) is a community supported appliance.\r\n\r\n",
+        motd=b"Linux leaf1 5.10.0-cl-1-amd64\r\n\r\nWelcome to NVIDIA Cumulus VX (TM)\r\n\r\n"
+        b"NVIDIA Cumulus VX (TM) is a community supported appliance.\r\n\r\n",
         prompts=(b"\x1b]0;cumulus@leaf1: ~\x07\x1b[01;32mcumulus@leaf1\x1b[00m:\x1b[01;34mmgmt\x1b[00m:\x1b[01;34m~\x1b[00m$ ",),
         command="nv config show -o commands | cat",
         output=PAUSE + wire(CUMULUS_CONFIG),
@@ -88,7 +91,8 @@ config interface 'lan'
 OPENWRT = Recorded(
     family="OpenWrt",
     kinds=("openwrt",),
-    boot=b"\x1b[2JGNU GRUB\r\n[    0.000000] Linux version 5.15.134\r\n[    6.1] init: - preinit -\r\nPress the [f] key and hit [enter] to enter failsafe mode\r\n"
+    boot=b"\x1b[2JGNU GRUB\r\n[    0.000000] Linux version 5.15.134\r\n[    6.1] init: - preinit -\r\n"
+    b"Press the [f] key and hit [enter] to enter failsafe mode\r\n"
     b"Press the [1], [2], [3] or [4] key and hit [enter] to select the debug level\r\n[    9.0] procd: - init complete -\r\n",
     ready=b"[   12.1] br-lan: port 1(eth0) entered forwarding state\r\n",
     failures=(PANIC, NO_DISK),
@@ -108,7 +112,8 @@ OPENWRT = Recorded(
 LINUX = Recorded(
     family="Linux",
     kinds=("linux", "alpine", "generic_vm", "juniper_apstra"),
-    boot=SYSTEMD + b"[   12.3] cloud-init[601]: Cloud-init v. 22.4.2 finished. Datasource DataSourceNoCloud [seed=/dev/sr0][dsmode=net].\r\n\r\n"
+    boot=SYSTEMD + b"[   12.3] cloud-init[601]: Cloud-init v. 22.4.2 finished. Datasource DataSourceNoCloud "
+    b"[seed=/dev/sr0][dsmode=net].\r\n\r\n"
     b"Debian GNU/Linux 12 h1 ttyS0\r\n\r\n",
     ready=b"h1 login: ",
     failures=(PANIC, NO_DISK),
@@ -126,7 +131,8 @@ TCL = Recorded(
 BSD = Recorded(
     family="BSD",
     kinds=("freebsd", "openbsd"),
-    boot=b"\x1b[2J\x1b[1;1HConsoles: serial port\r\nLoading /boot/loader.conf\r\nAutoboot in 3 seconds, hit [Enter] to boot or any other key to stop\r\n"
+    boot=b"\x1b[2J\x1b[1;1HConsoles: serial port\r\nLoading /boot/loader.conf\r\n"
+    b"Autoboot in 3 seconds, hit [Enter] to boot or any other key to stop\r\n"
     b"Copyright (c) 1992-2023 The FreeBSD Project.\r\nvtnet0: <VirtIO Networking Adapter> on virtio_pci0\r\nStarting sshd.\r\n\r\n"
     b"FreeBSD/amd64 (bsd1) (ttyu0)\r\n\r\n",
     ready=b"login: ",

@@ -40,6 +40,8 @@ EOS = Recorded(
         motd=b"\r\nLast login: Sat Nov 21 06:12:01 on ttyS0\r\n",
         prompts=(b"\rleaf1>", b"\rleaf1#", b"\rleaf1(config)#"),
         moves={"enable": 1, "configure": 2, "end": 1},
+        top=1,
+        configuring=2,
         answers={"terminal length 0": b"Pagination disabled.\r\n"},
         command="show running-config",
         output=b"! Command: show running-config\r\n" + wire(EOS_CONFIG),
@@ -68,8 +70,10 @@ https-server vrf mgmt
 CX = Recorded(
     family="Aruba AOS-CX",
     kinds=("aruba_aoscx",),
-    boot=b"\x1b[0m\x1b[?25h\r\nWelcome to GRUB!\r\n\r\nBoot Profiles:\r\n\r\n0. Service OS Console\r\n1. Primary Software Image [Virtual.10.13.0005]\r\n\r\n"
-    b"Select profile(primary): \r\nBooting primary software image...\r\n[    0.000000] Linux version 5.10.0\r\n\r\n(C) Copyright 2017-2023 HPE\r\n\r\n",
+    boot=b"\x1b[0m\x1b[?25h\r\nWelcome to GRUB!\r\n\r\nBoot Profiles:\r\n\r\n0. Service OS Console\r\n"
+    b"1. Primary Software Image [Virtual.10.13.0005]\r\n\r\n"
+    b"Select profile(primary): \r\nBooting primary software image...\r\n[    0.000000] Linux version 5.10.0\r\n\r\n"
+    b"(C) Copyright 2017-2023 HPE\r\n\r\n",
     ready=b"sw1 login: ",
     failures=(b"\r\nServiceOS Information:\r\n    Version:            GT.01.03.0006\r\n\r\nServiceOS login: ", PANIC, NO_DISK),
     questions=(
@@ -78,9 +82,10 @@ CX = Recorded(
     ),
     talk=Talk(
         login=b"\r\n\r\nsw1 login: ",
-        motd=b"\r\nLast login: 2026-11-21 06:12:01 from the console\r\nUser \"admin\" has logged in 2 times in the past 30 days\r\n",
+        motd=b'\r\nLast login: 2026-11-21 06:12:01 from the console\r\nUser "admin" has logged in 2 times in the past 30 days\r\n',
         prompts=(b"\x1b[?2004h\rsw1# ", b"\rsw1(config)# "),
         moves={"configure terminal": 1, "end": 0},
+        configuring=1,
         command="show running-config",
         output=b"Current configuration:\r\n" + wire(CX_CONFIG),
         expected=CX_CONFIG,
@@ -106,16 +111,20 @@ interface ethernet1/1/1
 OS10 = Recorded(
     family="Dell SmartFabric OS10",
     kinds=("dell_ftosv",),
-    boot=b"\x1b[2J\x1b[01;01H  GNU GRUB  version 2.02\r\n*OS10-A\r\n OS10-B\r\nONIE\r\nLoading OS10 ...\r\n[    0.000000] Linux version 4.9.189\r\n"
-    b"\x1b[32m  OK  \x1b[0m Started Dell EMC Networking OS10.\r\n\r\nDebian GNU/Linux 9 OS10 ttyS0\r\n\r\nDell EMC Networking Operating System (OS10)\r\n\r\n",
+    boot=b"\x1b[2J\x1b[01;01H  GNU GRUB  version 2.02\r\n*OS10-A\r\n OS10-B\r\nONIE\r\nLoading OS10 ...\r\n"
+    b"[    0.000000] Linux version 4.9.189\r\n"
+    b"\x1b[32m  OK  \x1b[0m Started Dell EMC Networking OS10.\r\n\r\nDebian GNU/Linux 9 OS10 ttyS0\r\n\r\n"
+    b"Dell EMC Networking Operating System (OS10)\r\n\r\n",
     ready=b"OS10 login: ",
     failures=(PANIC, NO_DISK),
     questions=(b"OS10# reload\r\n\r\nProceed to reboot the system? [confirm yes/no]:",),
     talk=Talk(
         login=b"\r\nOS10 login: ",
-        motd=b"\r\n-*-*-*-*-*-*-*-*-*-*-*\r\n-* Dell EMC Network Operating System (OS10) *-\r\n-*-*-*-*-*-*-*-*-*-*-*\r\n\r\n%Dell EMC (OS10) %Z\r\n",
+        motd=b"\r\n-*-*-*-*-*-*-*-*-*-*-*\r\n-* Dell EMC Network Operating System (OS10) *-\r\n-*-*-*-*-*-*-*-*-*-*-*\r\n\r\n"
+        b"%Dell EMC (OS10) %Z\r\n",
         prompts=(b"OS10# ", b"OS10(config)# "),
         moves={"configure terminal": 1, "end": 0},
+        configuring=1,
         command="show running-configuration",
         output=b"! Version 10.5.2.3\r\n! Last configuration change at Nov  21 06:40:00 2026\r\n" + wire(OS10_CONFIG.partition("\n")[2]),
         expected=OS10_CONFIG,
@@ -123,7 +132,8 @@ OS10 = Recorded(
         erased=b"\r        \r",
         pager_off="terminal length 0",
         unknown=b"% Error: Unrecognized command.\r\n",
-        noise=b"<165>1 2026-11-21T06:53:00.1+00:00 OS10 dn_ifm 1234 - - Node.1-Unit.1:PRI [event], Dell EMC (OS10) %IFM_OSTATE_DN: Interface is down\r\n",
+        noise=b"<165>1 2026-11-21T06:53:00.1+00:00 OS10 dn_ifm 1234 - - Node.1-Unit.1:PRI [event], Dell EMC (OS10) "
+        b"%IFM_OSTATE_DN: Interface is down\r\n",
     ),
 )
 
@@ -145,7 +155,8 @@ end
 OCNOS = Recorded(
     family="IP Infusion OcNOS",
     kinds=("ipinfusion_ocnos",),
-    boot=b"\x1b[0;30;47mBooting `OcNOS'\x1b[0m\r\nLoading Linux ...\r\n[    0.000000] Linux version 4.19.91\r\n\r\nWelcome to OcNOS\r\n\r\n",
+    boot=b"\x1b[0;30;47mBooting `OcNOS'\x1b[0m\r\nLoading Linux ...\r\n[    0.000000] Linux version 4.19.91\r\n\r\n"
+    b"Welcome to OcNOS\r\n\r\n",
     ready=b"pe1 login: ",
     failures=(PANIC, NO_DISK),
     questions=(b"OcNOS#reload\r\nThere is some unsaved configuration. Would you like to save it? (y/n): ",),
@@ -154,8 +165,11 @@ OCNOS = Recorded(
         motd=b"\r\nOcNOS version EC_AS5912-54X-OcNOS-SP-6.3.0\r\n",
         prompts=(b"pe1>", b"pe1#", b"pe1(config)#"),
         moves={"enable": 1, "configure terminal": 2, "end": 1},
+        top=1,
+        configuring=2,
         command="show running-config",
-        output=wire(OCNOS_CONFIG.replace("2026\n!\n", "2026\n! Last configuration change at 06:40:00 UTC Sat Nov 21 2026 by ocnos\n!\n")) + b"\r\n",
+        output=wire(OCNOS_CONFIG.replace("2026\n!\n", "2026\n! Last configuration change at 06:40:00 UTC Sat Nov 21 2026 by ocnos\n!\n"))
+        + b"\r\n",
         expected=OCNOS_CONFIG,
         pager=b"\x1b[7m--More--\x1b[27m",
         erased=b"\r\x1b[K",
@@ -183,7 +197,8 @@ return
 VRP = Recorded(
     family="Huawei VRP",
     kinds=("huawei_vrp",),
-    boot=b"BIOS Version = 304\r\n\r\nPress Ctrl+B to enter BIOS menu: 1\r\nStarting ...\r\n[    0.000000] Linux version 3.10.0\r\n<6>loop: module loaded\r\n"
+    boot=b"BIOS Version = 304\r\n\r\nPress Ctrl+B to enter BIOS menu: 1\r\nStarting ...\r\n[    0.000000] Linux version 3.10.0\r\n"
+    b"<6>loop: module loaded\r\n"
     b"......................................................\r\nRecover configuration...OK!\r\n\r\n",
     ready=b"Press any key to get started\r\n",
     failures=(PANIC, NO_DISK),
@@ -201,7 +216,8 @@ VRP = Recorded(
         b"      The last login time is 2026-11-21 06:12:01 from Console through Console.\r\n",
         prompts=(b"<HUAWEI>",),
         command="display current-configuration",
-        output=b"!Software Version V800R011C00SPC607B607\r\n!Last configuration was updated at 2026-11-21 06:40:00 UTC by admin\r\n" + wire(VRP_CONFIG),
+        output=b"!Software Version V800R011C00SPC607B607\r\n!Last configuration was updated at 2026-11-21 06:40:00 UTC by admin\r\n"
+        + wire(VRP_CONFIG),
         expected=VRP_CONFIG,
         pager=b"  ---- More ----",
         erased=b"\x1b[42D" + b" " * 42 + b"\x1b[42D",
@@ -209,7 +225,8 @@ VRP = Recorded(
         answers={"screen-length 0 temporary": b"Info: The configuration takes effect on the current user terminal interface only.\r\n"},
         quits=("quit",),
         unknown=b"      ^\r\nError: Unrecognized command found at '^' position.\r\n",
-        noise=b"Nov 21 2026 06:53:00 HUAWEI %%01IFNET/4/LINK_STATE(l)[1]:The line protocol IP on the interface has entered the DOWN state.\r\n",
+        noise=b"Nov 21 2026 06:53:00 HUAWEI %%01IFNET/4/LINK_STATE(l)[1]:The line protocol IP on the interface has entered the "
+        b"DOWN state.\r\n",
     ),
 )
 
