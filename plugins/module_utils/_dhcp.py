@@ -13,32 +13,22 @@ What it tells is written here and nowhere else: it remembers no leases, which co
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import hashlib
-import ipaddress
 import os
-import re
 import shutil
 import typing as t
-from collections import Counter
 from dataclasses import dataclass, field
 
 from ansible_collections.archetype.lab.plugins.module_utils import _dhcp_daemon, _programs, _server
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, Errors, LabError, ReadError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._dhcp_config import config_of, config_path, files_of, folder_of, root_of
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, Errors, LabError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._firewall import LINK
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._declared import Management
-    from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Lease
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-_DEVICE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-_HOSTNAME, _MTU = 12, 26
-"""Options of RFC 2132; dnsmasq takes the first by number only. The second is told whoever asks: what is larger is lost in a tunnel."""
 _MODES = {"way": 0o711, "root": 0o755}
 """dnsmasq is no longer root when it reads what it gives away. It lists that folder, or does not start."""
 
@@ -67,23 +57,6 @@ class Plan:
     changes: tuple[Change, ...] = ()
 
 
-def folder_of(lab: str) -> str:
-    """Raises LabError for a name that would lead elsewhere."""
-    _server.lab_path(lab)
-    return os.path.join(_server.DHCP_DIR, lab)
-
-
-def config_path(lab: str) -> str:
-    return os.path.join(folder_of(lab), "dnsmasq.conf")
-
-
-def _root(lab: str) -> str:
-    return os.path.join(folder_of(lab), "tftp")
-
-
-# -- what there is --------------------------------------------------------------------------------------------------
-
-
 def read(lab: str, want: Management | None) -> Have:
     """Raises ReadError. Of what is to go, nothing needs to be understood."""
     folder, running = os.path.lexists(folder_of(lab)), _dhcp_daemon.running(config_path(lab))
@@ -91,7 +64,7 @@ def read(lab: str, want: Management | None) -> Have:
         return Have(running=running, folder=folder)
     return Have(
         _text_of(config_path(lab)),
-        dict(_digests(_root(lab))),
+        dict(_digests(root_of(lab))),
         running,
         _dhcp_daemon.index_of(want.device),
         _dhcp_daemon.user()[0],
@@ -131,102 +104,6 @@ def _digests(folder: str) -> t.Iterator[tuple[str, str]]:
         return
     except OSError as error:
         raise ReadError(f"{folder} cannot be read: {error.strerror}", objects=(LINK,)) from error
-
-
-# -- what is wanted -------------------------------------------------------------------------------------------------
-
-
-def config_of(lab: str, want: Management, index: int | None, user: str) -> str:
-    """The configuration; pure. Raises LabError for what could not be said in it.
-
-    index: of the device: its sockets are lost with it, so another device is another configuration. With C(bind-interfaces) it would give
-    its files over every device to whoever knows its address.
-    """
-    subnets = [network for network in map(ipaddress.ip_network, want.subnets) if network.version == 4]
-    _check(want, subnets)
-    lines = [
-        f"# Lab {lab}, by archetype.lab; device {want.device} has index {index}",
-        "port=0",
-        f"interface={want.device}",
-        "except-interface=lo",
-        "bind-dynamic",
-        f"user={user}",
-        f"pid-file={folder_of(lab)}/dnsmasq.pid",
-        "leasefile-ro",
-        "dhcp-authoritative",
-        "dhcp-ignore=tag:!known",
-        "no-ping",
-        "dhcp-option=option:router",
-    ]
-    if want.mtu is not None:
-        lines.append(f"dhcp-option-force={_MTU},{want.mtu}")
-    lines += [f"dhcp-range={network.network_address},static,{network.netmask},infinite" for network in subnets]
-    if any(lease.boot_file for lease in want.leases):
-        lines += [f"enable-tftp={want.device}", f"tftp-root={_root(lab)}", "tftp-secure"]
-    for number, lease in enumerate(sorted(want.leases, key=lambda one: one.mac), 1):
-        lines += _lines(f"m{number}", lease)
-    return "\n".join(lines) + "\n"
-
-
-def _check(want: Management, subnets: t.Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> None:
-    """What goes into a line must not be two, and no two machines may be told the same: dnsmasq would not start. Says all at once."""
-    errors: list[LabError] = []
-    if not _DEVICE.fullmatch(want.device):
-        errors.append(LabError(f"{want.device!r} is not a name for a device", objects=(LINK,)))
-    macs, addresses = Counter(one.mac for one in want.leases), Counter(one.ipv4 for one in want.leases)
-    for lease in want.leases:
-        said = [
-            repr(name)
-            for name in (lease.hostname, lease.boot_file, *(one.path for one in lease.files))
-            if name and not _NAME.fullmatch(name)
-        ]
-        if not _fits(lease, subnets):
-            said.append(f"{lease.mac} with {lease.ipv4}, gateway {lease.gateway or 'none'}")
-        said += [f"{one} is another machine's too" for one, times in ((lease.mac, macs), (lease.ipv4, addresses)) if times[one] > 1]
-        if not lease.hostname or lease.boot_file not in ("", *(one.path for one in lease.files)):
-            said.append(f"there is no file {lease.boot_file}" if lease.hostname else "it has no name")
-        if said:
-            hint = "addresses are in the management network's IPv4 subnet; names have letters, digits, dots, dashes and underscores"
-            message = f"{lease.hostname!r} cannot be told by DHCP: {', '.join(said)}"
-            errors.append(LabError(message, hint=hint, objects=(LINK, lease.hostname)))
-    raise_all(errors)
-
-
-def _fits(lease: Lease, subnets: t.Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    try:
-        gateway = not lease.gateway or ipaddress.IPv4Address(lease.gateway)
-        inside = any(ipaddress.IPv4Address(lease.ipv4) in network for network in subnets)
-    except ValueError:
-        return False
-    return bool(gateway) and inside and _MAC.fullmatch(lease.mac) is not None
-
-
-def _lines(tag: str, lease: Lease) -> t.Iterator[str]:
-    yield f"dhcp-host={lease.mac},set:{tag},{lease.ipv4}"
-    yield f"dhcp-option=tag:{tag},{_HOSTNAME},{lease.hostname}"
-    if lease.gateway:
-        yield f"dhcp-option=tag:{tag},option:router,{lease.gateway}"
-    if lease.boot_file:
-        yield f"dhcp-boot=tag:{tag},{lease.boot_file}"  # as an option to those that ask for it, else in the head of the answer
-        if lease.gateway:
-            yield f"dhcp-option-force=tag:{tag},option:tftp-server,{lease.gateway}"
-
-
-def files_of(want: Management) -> dict[str, bytes]:
-    """What is given away by TFTP. Raises LabError where two machines have another file of one name."""
-    found: dict[str, bytes] = {}
-    for lease in want.leases:
-        for one in lease.files if lease.boot_file else ():
-            try:
-                content = base64.b64decode(one.content, validate=True)
-            except binascii.Error as error:
-                raise LabError(f"file {one.path} of {lease.hostname} is not base64", objects=(LINK, lease.hostname)) from error
-            if found.setdefault(one.path, content) != content:
-                raise LabError(f"two machines have a file {one.path}", hint="give it two names", objects=(LINK, lease.hostname))
-    return found
-
-
-# -- from one to the other ------------------------------------------------------------------------------------------
 
 
 def plan(lab: str, want: Management | None, have: Have, *, fresh: bool = False) -> Plan:
@@ -286,11 +163,11 @@ def _write(lab: str, want: Management) -> None:
             os.makedirs(folder)
         os.chmod(folder, _MODES["way"])  # whatever the umask
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(_root(lab))
-    os.mkdir(_root(lab))
-    os.chmod(_root(lab), _MODES["root"])
+        shutil.rmtree(root_of(lab))
+    os.mkdir(root_of(lab))
+    os.chmod(root_of(lab), _MODES["root"])
     for path, content in files_of(want).items():
-        target = os.path.join(_root(lab), path)
+        target = os.path.join(root_of(lab), path)
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400), "wb") as file:
             file.write(content)
             os.fchown(file.fileno(), uid, -1)

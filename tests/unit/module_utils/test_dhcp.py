@@ -8,13 +8,15 @@ from __future__ import annotations
 import base64
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _dhcp, _dhcp_daemon, _programs, _server
+from ansible_collections.archetype.lab.plugins.module_utils import _dhcp, _dhcp_config, _dhcp_daemon, _programs, _server
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Management
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Lease, MediumFile
+from ansible_collections.archetype.lab.plugins.module_utils._docker._port import ExecResult
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, Errors, LabError, ReadError
 
 SUBNETS = ("198.51.100.0/24", "3fff:1::/64")
@@ -76,7 +78,7 @@ def converge(want: Management | None, lab: str = "demo") -> list[str]:
 
 
 def lines(want: Management = BOTH) -> list[str]:
-    return _dhcp.config_of("demo", want, 7, "nobody").splitlines()
+    return _dhcp_config.config_of("demo", want, 7, "nobody").splitlines()
 
 
 def test_it_is_there_for_the_labs_device_and_its_machines_only() -> None:
@@ -153,7 +155,7 @@ def test_two_machines_cannot_have_different_files_of_one_name(daemon: Daemon) ->
 def test_it_is_made_kept_changed_and_removed(daemon: Daemon) -> None:
     assert converge(NONE) == []
     assert converge(BOTH) == ["create"]
-    folder = Path(_dhcp.folder_of("demo"))
+    folder = Path(_dhcp_config.folder_of("demo"))
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == ["dnsmasq.conf", "tftp", "tftp/b-poap.py"]
     assert (folder / "tftp" / "b-poap.py").read_bytes() == b"print()\n"
     assert daemon.told == (folder / "dnsmasq.conf").read_text()
@@ -177,7 +179,7 @@ def test_a_file_of_a_machine_is_given_away_as_it_is_wanted(daemon: Daemon) -> No
     converge(BOTH)
     again = dataclasses.replace(B, files=(dataclasses.replace(SCRIPT, content="bmV3"),))
     assert converge(dataclasses.replace(BOTH, leases=(A, again))) == ["update: its files are others"]
-    root = Path(_dhcp.folder_of("demo"), "tftp")
+    root = Path(_dhcp_config.folder_of("demo"), "tftp")
     assert (root / "b-poap.py").read_bytes() == b"new"
     (root / "strange").mkdir()
     assert converge(dataclasses.replace(BOTH, leases=(A, again))) == ["update: its files are others"]
@@ -190,7 +192,7 @@ def test_nobody_else_can_read_what_is_given_away_whatever_the_umask(daemon: Daem
         converge(BOTH)
     finally:
         os.umask(before)
-    folder = Path(_dhcp.folder_of("demo"))
+    folder = Path(_dhcp_config.folder_of("demo"))
     paths = (folder.parent, folder, folder / "dnsmasq.conf", folder / "tftp", folder / "tftp" / "b-poap.py")
     assert [oct(path.stat().st_mode & 0o777) for path in paths] == ["0o711", "0o711", "0o600", "0o755", "0o400"]
 
@@ -238,7 +240,7 @@ def test_a_server_without_the_program_is_told_before_anything_is_done(daemon: Da
 
 def test_what_is_to_go_need_not_be_understood(daemon: Daemon) -> None:
     converge(BOTH)
-    folder = Path(_dhcp.folder_of("demo"))
+    folder = Path(_dhcp_config.folder_of("demo"))
     (folder / "tftp" / "strange").mkdir()
     (folder / "dnsmasq.conf").write_bytes(b"\xff\xfe")
     assert converge(None) == ["delete"]
@@ -271,3 +273,21 @@ def test_a_server_without_a_user_for_it_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_dhcp_daemon, "_USERS", ("no-such-user",))
     with pytest.raises(ReadError, match="no user no-such-user"):
         _dhcp_daemon.user()
+
+
+@pytest.mark.parametrize("systemd", [True, False])
+def test_it_outlives_the_session_that_starts_it(monkeypatch: pytest.MonkeyPatch, systemd: bool) -> None:
+    ran: list[tuple[str, ...]] = []
+
+    def run(*words: str, timeout: float) -> ExecResult:
+        ran.append(words)
+        return ExecResult(2, "dnsmasq: failed to bind DHCP server socket:\nAddress already in use\n")
+
+    monkeypatch.setattr(_programs, "find", lambda program: f"/usr/sbin/{program}")
+    monkeypatch.setattr(_programs, "run", run)
+    monkeypatch.setattr(os.path, "isdir", lambda path: systemd and path == "/run/systemd/system")
+    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
+    with pytest.raises(ApplyError, match="does not start: dnsmasq: failed to bind DHCP server socket: Address already in use; see with ss"):
+        _dhcp_daemon.start("/x/dnsmasq.conf")
+    scope = ("systemd-run", "--scope", "--quiet", "--collect", "--", "/usr/sbin/dnsmasq")
+    assert ran == [(*(scope if systemd else ("dnsmasq",)), "--conf-file=/x/dnsmasq.conf")]
