@@ -18,8 +18,8 @@ MAGIC = b"QFI\xfb"
 _VERSION_2 = struct.Struct(">4sIQIIQIIQQIIQ")
 _VERSION_3 = struct.Struct(">QQQII")
 _EXTENSION = struct.Struct(">II")
-_END, _BACKING_FORMAT = 0, 0xE2792ACA
-_DATA_FILE_BIT, _CORRUPT_BIT = 1 << 2, 1 << 1
+_END, _BACKING_FORMAT, _DATA_FILE = 0, 0xE2792ACA, 0x44415441
+_DATA_FILE_BIT, _CORRUPT_BIT, _DIRTY_BIT = 1 << 2, 1 << 1, 1
 HEADER_BYTES = 65536
 """More than any header has: header, extensions and the backing file's name are all in the first cluster; names end at 1023 bytes."""
 _LONGEST_NAME = 1023
@@ -46,7 +46,7 @@ OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
 class Header:
     """backing: name of the backing file as it is written, empty where there is none. backing_format: empty where none is written.
 
-    data_file: its data is in another file. corrupt: QEMU marked it as broken.
+    data_file: its data is in another file, or it names one. corrupt: QEMU marked it as broken. dirty: it was not closed.
     """
 
     version: int
@@ -57,6 +57,7 @@ class Header:
     encrypted: bool = False
     data_file: bool = False
     corrupt: bool = False
+    dirty: bool = False
 
 
 class NotQcow2(Exception):
@@ -93,26 +94,33 @@ def _parse(head: bytes) -> Header:
     incompatible, length = 0, _VERSION_2.size
     if version == 3:
         incompatible, _compatible, _autoclear, _order, length = _VERSION_3.unpack_from(head, _VERSION_2.size)
+    extensions = _extensions(head, length, name_at or min(1 << cluster_bits, len(head)))
     return Header(
         version=version,
         virtual_size=size,
         cluster_size=1 << cluster_bits,
         backing=head[name_at : name_at + name_size].decode() if name_at else "",
-        backing_format=_backing_format(head, length, name_at),
+        backing_format=extensions.get(_BACKING_FORMAT, b"").decode(),
         encrypted=bool(crypt),
-        data_file=bool(incompatible & _DATA_FILE_BIT),
+        data_file=bool(incompatible & _DATA_FILE_BIT) or _DATA_FILE in extensions,
         corrupt=bool(incompatible & _CORRUPT_BIT),
+        dirty=bool(incompatible & _DIRTY_BIT),
     )
 
 
-def _backing_format(head: bytes, start: int, end: int) -> str:
-    """Of the header's extensions, which go to the name of the backing file."""
-    while start + _EXTENSION.size <= (end or len(head)):
+def _extensions(head: bytes, start: int, end: int) -> dict[int, bytes]:
+    """The header's extensions, which go to the name of the backing file, or to the end of the first cluster.
+
+    Raises ValueError where one is there twice: who reads it takes the first or the last, and nobody knows then which QEMU and libvirt take.
+    """
+    found: dict[int, bytes] = {}
+    while start + _EXTENSION.size <= end:
         sort, size = _EXTENSION.unpack_from(head, start)
         if sort == _END:
             break
         start += _EXTENSION.size
-        if sort == _BACKING_FORMAT:
-            return head[start : start + size].decode()
+        if sort in found:
+            raise ValueError("its header says the same thing twice")
+        found[sort] = head[start : start + size]
         start += (size + 7) // 8 * 8
-    return ""
+    return found

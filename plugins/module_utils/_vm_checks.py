@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.module_utils import _vm_media
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Host
@@ -28,7 +29,7 @@ def check(want: t.Sequence[Vm], have: HaveVms, lab: str, *, starts: bool = True,
     """Raises what is wrong with this list on this server. starts: whether they will be started. dropped: domains that will be gone."""
     errors = [*_duplicates(want), *have.refused]
     for one in want:
-        errors += [*_foreign(one, have, lab, dropped), *_sizes(one), *_waits(one)]
+        errors += [*_foreign(one, have, lab, dropped), *_sizes(one), *_waits(one), *_vm_media.faults(one)]
         if have.host is not None:
             errors += [*_hardware(one, have.host), *_consoles(one, have, lab), *faults(spec_of(lab, one, have, have.host))]
     if starts:
@@ -73,6 +74,11 @@ def _sizes(want: Vm) -> t.Iterator[LabError]:
         )
     if want.cpus < 1:
         yield LabError(f"node {want.node} has {want.cpus} CPUs", hint="give it at least one", objects=(want.name,))
+    for number, size in enumerate(want.data_disks, 1):
+        if size < 1:
+            yield LabError(
+                f"data disk {number} of node {want.node} has {size} bytes", hint="give it a size, for example 10GB", objects=(want.name,)
+            )
     if len(want.nics) > MOST_NICS:
         yield LabError(
             f"node {want.node} has {len(want.nics)} NICs, up to its highest linked interface; a machine has places for {MOST_NICS}",

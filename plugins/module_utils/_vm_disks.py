@@ -141,17 +141,22 @@ def remove(lab: str, domain: str) -> None:
 # -- what there is --------------------------------------------------------------------------------------------------
 
 
-def overlays(lab: str, domains: t.Iterable[str]) -> dict[str, str]:
-    """Machine -> digest of the image that its disk was made on; machines without one are left out.
+def overlays(lab: str, domains: t.Iterable[str]) -> tuple[dict[str, str], list[LabError]]:
+    """Machine -> digest of the image that its disk was made on; machines without one are left out. And what is wrong with disks.
 
-    Raises ReadError, also where the disk is not the one that was made: nobody knows then what is in it, and it is not thrown away for that.
+    That is wrong, too, that the disk is not the one that was made: nobody knows then what is in it, and it is not thrown away for that.
     """
-    found = {}
+    found: dict[str, str] = {}
+    errors: list[LabError] = []
     for domain in sorted(domains):
-        overlay = _overlay(folder_of(lab, domain), domain)
+        try:
+            overlay = _overlay(folder_of(lab, domain), domain)
+        except LabError as error:
+            errors.append(error)
+            continue
         if overlay is not None:
             found[domain] = overlay[0].digest
-    return found
+    return found, errors
 
 
 def _overlay(folder: str, domain: str) -> tuple[Record, _qcow2.Header] | None:
@@ -195,8 +200,8 @@ def _header(path: str, domain: str) -> _qcow2.Header | None:
 def outdated(lab: str, want: Vm) -> list[Change]:
     """What differs in the disks that are there, and can be mended without loss once the machine is off.
 
-    That is a data disk that is to be larger, and an image that is the same and is at another path. Raises ReadError; LabError where a data
-    disk would have to shrink.
+    That is a data disk that is to be larger, and an image that is the same and is at another path. Raises LabError where a disk cannot be
+    read, or would have to shrink.
     """
     folder = folder_of(lab, want.name)
     changes = []
@@ -270,7 +275,11 @@ def _create(path: str, domain: str, *arguments: str, size: int | None = None) ->
     if os.path.lexists(path):
         _free(path, domain)
     new = _vm_files.begin(path, domain)
-    _qemu_img(domain, "create", "-q", "-f", "qcow2", *arguments, new, *([] if size is None else [str(size)]))
+    try:
+        _qemu_img(domain, "create", "-q", "-f", "qcow2", *arguments, new, *([] if size is None else [str(size)]))
+    except LabError:
+        _vm_files.drop(path)
+        raise
 
 
 def _free(path: str, domain: str) -> None:
@@ -294,5 +303,6 @@ def _write_record(folder: str, domain: str, record: Record) -> None:
         with open(new, "w", encoding="utf-8") as file:
             json.dump({"format": FORMAT, **asdict(record)}, file)
     except OSError as error:
+        _vm_files.drop(path)
         raise _vm_files.unwritten(path, error, domain) from error
     _vm_files.settle(path, domain)

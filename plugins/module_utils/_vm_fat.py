@@ -21,14 +21,36 @@ _SERIAL = "61726368"
 _THEN = 315532800
 """1980-01-01, the first day that a FAT knows: the same files give the same disk."""
 _LABEL_LENGTH = 11
+_NAME_LENGTH = 255
+_ROOM = _SIZE - (2 << 20)
+"""What is left beside the tables and the ends of clusters, for a few files."""
 _ENTRY = 32
 _IS_LABEL = 0x08
 
 
+def faults(label: str, paths: t.Iterable[str], size: int) -> t.Iterator[str]:
+    """Why these cannot be on a disk; paths: of files and folders. size: of all files."""
+    if not label.isascii() or not label.isprintable() or not 0 < len(label) <= _LABEL_LENGTH:
+        yield f"{label!r} cannot be the label of a VFAT disk: it has up to {_LABEL_LENGTH} ASCII characters"
+    known: dict[str, str] = {}
+    for path in paths:
+        if len(path.rpartition("/")[2]) > _NAME_LENGTH or path.endswith((".", " ")):
+            yield f"{path!r} cannot be a name on a VFAT disk: it has up to {_NAME_LENGTH} characters, and no dot or blank at its end"
+        other = known.setdefault(path.lower(), path)
+        if other != path:
+            yield f"{other!r} and {path!r} are one to a VFAT disk"
+    if size > _ROOM:
+        yield f"its files have {size} bytes, and {_ROOM} fit on a VFAT disk"
+
+
+def find() -> None:
+    """Raises LabError where mtools are missing."""
+    for program in ("mformat", "mcopy"):
+        _programs.find(program)
+
+
 def write(path: str, label: str, files: t.Mapping[str, bytes]) -> None:
-    """Write it over the file at C(path). Raises ValueError, OSError, ApplyError."""
-    if not label.isascii() or not 0 < len(label) <= _LABEL_LENGTH:
-        raise ValueError(f"{label!r} cannot be the label of a VFAT disk: it has up to {_LABEL_LENGTH} ASCII characters")
+    """Write it over the file at C(path). Raises OSError, ApplyError."""
     with tempfile.TemporaryDirectory(dir=os.path.dirname(path), prefix=".medium-") as folder:
         for name, content in sorted(files.items()):
             target = os.path.join(folder, name)

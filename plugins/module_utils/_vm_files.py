@@ -28,6 +28,12 @@ def begin(path: str, domain: str) -> str:
     return new
 
 
+def drop(path: str) -> None:
+    """Forget a file that could not be made; what it takes on the disk is somebody else's to have."""
+    with contextlib.suppress(OSError):
+        os.unlink(path + NEW)
+
+
 def settle(path: str, domain: str) -> None:
     """Give a file its name once it is on the disk, as a server may lose its power. Raises ApplyError."""
     new = path + NEW

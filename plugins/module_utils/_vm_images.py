@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import stat
 import typing as t
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def _inspect(path: str, cache: Cache) -> Image:
     for place in reversed(range(len(files))):
         if not layers[place].sha256:
             one, found, header = files[place]
-            _run_check(one)
+            _run_check(one, header)
             layers[place] = Layer(one, _hash(one, found, cache), header.virtual_size)
     return Image(path, size, layers[0].virtual_size, layers[0].sha256, tuple(layers))
 
@@ -164,7 +165,8 @@ def _file(path: str, above: str) -> tuple[os.stat_result, _qcow2.Header]:
     try:
         status, head = _head(path)
     except FileNotFoundError as error:
-        hint = f"copy it there too, or {_FLATTEN}" if above else f"copy it there: scp IMAGE {os.uname().nodename}:{path}"
+        there = shlex.quote(f"{os.uname().nodename}:{path}")
+        hint = f"copy it there too, or {_FLATTEN}" if above else f"copy it there: scp IMAGE {there}"
         raise LabError(f"{name} is not on this server", hint=hint, objects=(path,)) from error
     except OSError as error:
         raise ReadError(f"{name} cannot be read: {_why(error)}", hint="look at its owner and mode", objects=(path,)) from error
@@ -185,7 +187,9 @@ _COPY_AGAIN = "copy it to the server again, and compare its size and SHA-256 wit
 
 def _convert(path: str, form: str) -> str:
     if form:
-        return f"convert it, and use the result: qemu-img convert -f {form} -O qcow2 {path} {os.path.splitext(path)[0]}.qcow2"
+        new = f"{os.path.splitext(path)[0]}.qcow2"
+        new = f"{path}.qcow2" if new == path else new
+        return f"convert it, and use the result: qemu-img convert -f {form} -O qcow2 {shlex.quote(path)} {shlex.quote(new)}"
     return "unpack it where it is packed, and convert what is in it: qemu-img convert -O qcow2 DISK NEW.qcow2"
 
 
@@ -197,21 +201,33 @@ def _refuse(name: str, path: str, header: _qcow2.Header) -> None:
         hint = "decrypt it: qemu-img convert with --object secret, see its manual"
         raise LabError(f"{name} is encrypted, and nobody could give QEMU its key", hint=hint, objects=(path,))
     if header.corrupt:
-        raise LabError(f"{name} is marked as corrupt", hint=f"qemu-img check -r all {path}, or {_COPY_AGAIN}", objects=(path,))
+        raise LabError(f"{name} is marked as corrupt", hint=f"qemu-img check -r all {shlex.quote(path)}, or {_COPY_AGAIN}", objects=(path,))
 
 
 def _backing(path: str, header: _qcow2.Header) -> str:
-    """The file that an image is based on, as QEMU finds it. Only a qcow2 file: of a raw one everything would be shown, whatever it is."""
+    """The file that an image is based on, as QEMU finds it.
+
+    Only a qcow2 file: of a raw one everything would be shown, whatever it is. And only one beside the image: whoever made the image could
+    have named the disk of another machine of this server.
+    """
     name = header.backing
     if not name:
         return ""
+    if not (name + header.backing_format).isprintable():
+        raise LabError(f"image {path} is based on {name!r}, which is no name of a file", hint=_FLATTEN, objects=(path,))
     if _PROTOCOL.match(name):
         raise LabError(f"image {path} is based on {name}, which is no file", hint=_FLATTEN, objects=(path,))
     if header.backing_format != "qcow2":
         said = f"as {header.backing_format}" if header.backing_format else "without saying its format"
-        hint = f"qemu-img rebase -u -F qcow2 -b {name} {path}, where it is a qcow2 image; else {_FLATTEN}"
+        hint = f"qemu-img rebase -u -F qcow2 -b {shlex.quote(name)} {shlex.quote(path)}, where it is a qcow2 image; else {_FLATTEN}"
         raise LabError(f"image {path} is based on {name} {said}, and not on a qcow2 image", hint=hint, objects=(path,))
-    return os.path.join(os.path.dirname(path), name)
+    folder = os.path.dirname(path)
+    below = os.path.join(folder, name) if ".." in name.split("/") else os.path.normpath(os.path.join(folder, name))
+    if os.path.dirname(below) != folder:
+        alone = shlex.quote(os.path.basename(name))
+        hint = f"move that file beside it, and qemu-img rebase -u -F qcow2 -b {alone} {shlex.quote(path)}; or {_FLATTEN}"
+        raise LabError(f"image {path} is based on {below}, which is not in the folder of the image", hint=hint, objects=(path,))
+    return below
 
 
 def _head(path: str) -> tuple[os.stat_result, bytes]:
@@ -226,7 +242,7 @@ def _head(path: str) -> tuple[os.stat_result, bytes]:
         os.close(file)
 
 
-def _run_check(path: str) -> None:
+def _run_check(path: str, header: _qcow2.Header) -> None:
     """QEMU's own check of the tables of one file; those that it is based on are opened too, and not checked."""
     done = _programs.run("qemu-img", "check", "-q", "-f", "qcow2", path, timeout=_TIMEOUT)
     if done.exit_code in (0, _LEAKS):
@@ -235,6 +251,9 @@ def _run_check(path: str) -> None:
     if "lock" in done.output:
         hint = "end what uses it: machines must have overlays on it, and not the image itself"
         raise LabError(f"image {path} is open for writing elsewhere: {said}", hint=hint, objects=(path,))
+    if header.dirty:
+        hint = f"qemu-img check -r all {shlex.quote(path)}, where it was; then copy it to the server again"
+        raise LabError(f"image {path} was not closed by what wrote it last, and is damaged: {said}", hint=hint, objects=(path,))
     raise LabError(f"image {path} is cut off or damaged: {said}", hint=_COPY_AGAIN, objects=(path,))
 
 

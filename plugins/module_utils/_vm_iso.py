@@ -12,26 +12,58 @@ from __future__ import annotations
 
 import io
 import re
+import time
+import types
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, MissingLibraryError
 
 _LABEL_LENGTH = 16
 """Of Joliet, which has the shorter ones."""
+_JOLIET_LENGTH = 64
+"""As pycdlib counts, in bytes."""
+_THEN = 315532800.0
+"""1980-01-01, as on VFAT disks."""
 _NAME_LENGTH = 30
 _LEVEL = 3
 _NOT_PLAIN = re.compile(r"[^A-Z0-9_]")
 
 
-def write(path: str, label: str, files: t.Mapping[str, bytes]) -> None:
-    """Write it over the file at C(path). Raises ValueError, OSError, ApplyError, MissingLibraryError."""
+def faults(label: str, paths: t.Iterable[str]) -> t.Iterator[str]:
+    """Why these cannot be on an image; paths: of files and folders."""
+    if not label.isascii() or not label.isprintable() or not 0 < len(label) <= _LABEL_LENGTH:
+        yield f"{label!r} cannot be the label of an ISO image: it has up to {_LABEL_LENGTH} ASCII characters"
+    for path in paths:
+        if len(path.rpartition("/")[2].encode()) > _JOLIET_LENGTH:
+            yield f"{path!r} is too long for an ISO image, whose names have up to {_JOLIET_LENGTH} bytes"
+
+
+def find() -> None:
+    """Raises MissingLibraryError."""
     try:
-        import pycdlib
-        from pycdlib.pycdlibexception import PyCdlibException
+        import pycdlib  # noqa: F401
     except ImportError as error:
         raise MissingLibraryError("pycdlib", str(error), setting="lab_server_vms") from error
-    if not label.isascii() or not label.isprintable() or not 0 < len(label) <= _LABEL_LENGTH:
-        raise ValueError(f"{label!r} cannot be the label of an ISO image: it has up to {_LABEL_LENGTH} ASCII characters")
+
+
+def _then(_seconds: float | None = None) -> time.struct_time:
+    return time.gmtime(_THEN)
+
+
+_CLOCK = types.SimpleNamespace(time=lambda: _THEN, gmtime=_then, localtime=_then, strftime=time.strftime)
+"""Tells the time that images are made at: the same files give the same image, on every server."""
+
+
+def write(path: str, label: str, files: t.Mapping[str, bytes]) -> None:
+    """Write it over the file at C(path). Raises OSError, ApplyError, MissingLibraryError."""
+    find()
+    import pycdlib
+    from pycdlib import dates, headervd, utils
+    from pycdlib import pycdlib as image_of
+    from pycdlib.pycdlibexception import PyCdlibException
+
+    for module in (dates, headervd, image_of, utils):
+        vars(module)["time"] = _CLOCK  # it cannot be told otherwise, and nothing else here makes images
     plain = _plain_paths(files)
     image = pycdlib.PyCdlib()
     try:

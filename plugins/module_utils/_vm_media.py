@@ -9,19 +9,19 @@ files is another file, and what is there need not be read again."""
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import gzip
 import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_fat, _vm_files, _vm_iso
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Medium, Vm
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, raise_all
 
 FORMAT = 1
 """Part of the names: to be raised when media are made otherwise, so that all are made anew."""
@@ -48,12 +48,70 @@ def path_of(lab: str, want: Vm) -> str:
     return os.path.join(_vm_disks.folder_of(lab, want.name), f"{_PREFIX}{digest_of(want.medium)}.{end}")
 
 
+# -- what no medium can hold ----------------------------------------------------------------------------------------
+
+_UNUSABLE = re.compile(r'["*:;<>?|\\]')
+"""What neither Joliet nor VFAT has in a name, and would be something else to the guest."""
+_HINT = "look at the startup-config of the node, and at the medium of its kind"
+
+
+def faults(want: Vm) -> list[LabError]:
+    """Why the machine's medium cannot be made: all of it, before anything is done."""
+    said = _faults(want.medium) if want.medium else ()
+    return [LabError(f"the medium of node {want.node} cannot be made: {one}", hint=_HINT, objects=(want.name,)) for one in said]
+
+
+def _faults(medium: Medium) -> t.Iterator[str]:
+    paths = [one.path for one in medium.files]
+    for path in dict.fromkeys(paths):
+        if not _is_path(path):
+            yield f"no file can be called {path!r}"
+        if paths.count(path) > 1:
+            yield f"it has {paths.count(path)} files called {path}"
+    yield from (f"{path!r} is a file, and a folder with files" for path in _folders(paths) if path in paths)
+    yield from (f"the content of {one.path!r} is not base64" for one in medium.files if _content(one.content) is None)
+    if medium.archive and (not _is_path(medium.archive) or "/" in medium.archive):
+        yield f"no archive can be called {medium.archive!r}"
+    names = [medium.archive] if medium.archive else sorted({*paths, *_folders(paths)})
+    size = sum(len(_content(one.content) or b"") for one in medium.files)
+    yield from _vm_fat.faults(_label(medium), names, size) if medium.type == "usb" else _vm_iso.faults(_label(medium), names)
+
+
+def _is_path(path: str) -> bool:
+    """Whether it leads to a file below the root of a medium, by the same name for every guest."""
+    return path.isprintable() and not _UNUSABLE.search(path) and all(part.strip(". ") for part in path.split("/"))
+
+
+def _content(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+
+
+def lacking(lab: str, want: t.Iterable[Vm], files: t.Container[str]) -> list[LabError]:
+    """What this server lacks to make the media that are not among these files."""
+    found: dict[str, LabError] = {}
+    for one in want:
+        if one.medium is None or path_of(lab, one) in files:
+            continue
+        try:
+            _vm_fat.find() if one.medium.type == "usb" else _vm_iso.find()
+        except LabError as error:
+            found.setdefault(str(error), error)
+    return list(found.values())
+
+
+# -- making ---------------------------------------------------------------------------------------------------------
+
+
 def make(lab: str, want: Vm) -> str:
     """Make the machine's medium, readable for root alone, as configurations hold secrets. Raises LabError. Returns its path."""
     path = path_of(lab, want)
     if want.medium is None:
         return path
-    files = _files(want, want.medium)
+    raise_all(faults(want))
+    files = _files(want.medium)
     _vm_disks.make_folder(lab, want.name)
     new = _vm_files.begin(path, want.name)
     label = _label(want.medium)
@@ -62,13 +120,12 @@ def make(lab: str, want: Vm) -> str:
             _vm_fat.write(new, label, files)
         else:
             _vm_iso.write(new, label, files)
-    except (ValueError, ApplyError) as error:
-        with contextlib.suppress(OSError):
-            os.unlink(new)
-        hint = "look at the files of its configuration"
-        raise ApplyError(f"the medium of node {want.node} cannot be made: {error}", hint=hint, objects=(want.name,)) from error
     except OSError as error:
+        _vm_files.drop(path)
         raise _vm_files.unwritten(path, error, want.name) from error
+    except (ValueError, LabError) as error:
+        _vm_files.drop(path)
+        raise ApplyError(f"the medium of node {want.node} cannot be made: {error}", hint=_HINT, objects=(want.name,)) from error
     _vm_files.settle(path, want.name)
     return path
 
@@ -90,18 +147,9 @@ def discard(lab: str, domain: str, path: str) -> None:
         raise ApplyError(f"{path} cannot be removed: {error.strerror}", hint="remove it by hand", objects=(domain,)) from error
 
 
-def _files(want: Vm, medium: Medium) -> dict[str, bytes]:
-    """What is on the medium: path -> content. Raises LabError for names that are none."""
-    files: dict[str, bytes] = {}
-    for one in medium.files:
-        parts = one.path.split("/")
-        if not one.path.isprintable() or any(part in ("", ".", "..") for part in parts) or one.path in files:
-            hint = "give each file a path of its own, relative to the medium's root"
-            raise LabError(f"node {want.node}: a file of its medium cannot be called {one.path!r}", hint=hint, objects=(want.name,))
-        try:
-            files[one.path] = base64.b64decode(one.content, validate=True)
-        except binascii.Error as error:
-            raise LabError(f"node {want.node}: file {one.path} of its medium is not base64", objects=(want.name,)) from error
+def _files(medium: Medium) -> dict[str, bytes]:
+    """What is on the medium: path -> content."""
+    files = {one.path: _content(one.content) or b"" for one in medium.files}
     return {medium.archive: _archive(files)} if medium.archive else files
 
 

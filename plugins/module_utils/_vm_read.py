@@ -16,7 +16,15 @@ import os
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _listeners, _ready_state, _vm_disks, _vm_images, _vm_xml
+from ansible_collections.archetype.lab.plugins.module_utils import (
+    _bridge,
+    _listeners,
+    _ready_state,
+    _vm_disks,
+    _vm_images,
+    _vm_media,
+    _vm_xml,
+)
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, ReadError
@@ -86,12 +94,13 @@ def read(
     if not want:
         return have
     digests, refused = _vm_images.check(want)
+    overlays, damaged = _vm_disks.overlays(lab, folders & {one.name for one in want})
+    refused += [*damaged, *_vm_media.lacking(lab, want, have.files)]
+    unread = {name for error in damaged for name in error.objects}
     outdated: dict[str, tuple[Change, ...]] = {}
     for one in want:
         try:
-            outdated[one.name] = tuple(_vm_disks.outdated(lab, one)) if one.name in folders else ()
-        except ReadError:
-            raise
+            outdated[one.name] = tuple(_vm_disks.outdated(lab, one)) if one.name in folders - unread else ()
         except LabError as error:
             refused.append(error)
     return replace(
@@ -99,7 +108,7 @@ def read(
         host=server.virt.host(),
         digests=digests,
         refused=tuple(refused),
-        overlays=_vm_disks.overlays(lab, folders),
+        overlays=overlays,
         outdated=outdated,
         devices=server.net.read() if devices is None else devices,
         offloads=_offloads(server, bridge) if offloads is None else offloads,
