@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -40,8 +41,11 @@ class Network:
     def lease(self, mac: str, last: int, hostname: str, **fields: Any) -> dict[str, Any]:
         return {"mac": mac, "ipv4": f"{self.prefix}.{last}", "hostname": hostname, "gateway": self.gateway, **fields}
 
-    def converge(self, *leases: dict[str, Any], check: bool = False, **port: Any) -> list[str]:
+    def converge(self, *leases: dict[str, Any], check: bool = False) -> list[str]:
         """The lines of the changes of DHCP."""
+        return lines(self.result(*leases, check=check))
+
+    def result(self, *leases: dict[str, Any], check: bool = False) -> dict[str, Any]:
         own = {
             "name": f"ap-{self.lab}",
             "device": "veth",
@@ -52,7 +56,6 @@ class Network:
             "mtu": 1450,
             "tag": self.tag,
             "addresses": [f"{self.gateway}/24"],
-            **port,
         }
         machine = {"name": self.cable, "link": "management", "node": "m", "interface": "mgmt", "mtu": 1450, "tag": self.tag}
         management = {"device": self.device, "subnets": [f"{self.prefix}.0/24"], "hosts": [], "ports": [], "leases": list(leases)}
@@ -60,11 +63,11 @@ class Network:
         return self.run(check, declared=declared)
 
     def destroy(self, *, check: bool = False) -> list[str]:
-        return self.run(check, lab=self.lab, state="absent")
+        return lines(self.run(check, lab=self.lab, state="absent"))
 
-    def run(self, check: bool, **arguments: Any) -> list[str]:
+    def run(self, check: bool, **arguments: Any) -> dict[str, Any]:
         self.server.run("rm", "-f", "/run/archetype-lab/lock.json")
-        return lines(self.server.module("lab_converge", check_mode=check, **arguments))
+        return self.server.module("lab_converge", check_mode=check, **arguments)
 
     def processes(self) -> list[int]:
         told = self.server.run("sh", "-c", "ss -Hlunp 'sport = :67'").splitlines()
@@ -220,6 +223,27 @@ def test_what_machines_had_does_not_stand_in_the_way_of_what_they_are_to_have(ne
     ]
     assert net.says("request", A, asked="198.51.101.10")["type"] == "nak"
     assert net.converge(*swapped) == []
+
+
+def test_another_server_in_its_way_is_told_and_left_alone(networks: tuple[Network, Network], net: Network) -> None:
+    for one in networks:
+        one.converge()
+    code = "import socket, sys; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 67)); print('here', flush=True); sys.stdin.read()"
+    command = net.server.server.entering([sys.executable, "-c", code])
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as foreign:
+        assert foreign.stdout is not None
+        assert foreign.stdout.readline() == "here\n"
+        result = net.result(net.lease(A, 10, "a"))
+        assert result["failed"]
+        (error,) = result["errors"]
+        assert (
+            "does not start: dnsmasq: failed to bind DHCP server socket: Address already in use; see with ss"
+            in error["msg"] + "; " + error["hint"]
+        )
+        assert "management" in error["objects"]
+        assert foreign.poll() is None
+        foreign.communicate("")
+    assert net.converge(net.lease(A, 10, "a")) == ["start: it does not run"]
 
 
 def test_nobody_elses_is_touched_and_nothing_is_left(networks: tuple[Network, Network], net: Network) -> None:
