@@ -29,11 +29,16 @@ class Console:
         self.timeout = timeout
         self.seen = ""
         self._prompt = ""
-        command = server.entering(["virsh", "-q", "console", domain])
+        command = server.entering(["virsh", "console", domain])
         ours, theirs = os.openpty()
         self._terminal = ours
         self._process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
         os.close(theirs)
+        try:
+            self.wait_for("Escape character is .*\n")  # what is sent before would be lost
+        except TestbedError:
+            self.close()
+            raise
 
     def __enter__(self) -> Console:
         return self
