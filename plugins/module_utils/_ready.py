@@ -94,7 +94,8 @@ class Watch:
             told = f"{what} {one.name} is {status}" + ("" if code is None else f", with exit code {code}")
             return State(one.node, one.type, "stopped", timeout=one.readiness.timeout, reason=told)
         if not probed(one) or self.memory.of(one.node, boot.identity).ready_at:
-            return _ready(one, boot, now)
+            known = self._reading.get(one.node)
+            return _ready(one, boot, now, known[2] if known is not None and known[0] == boot.identity else None)
         try:
             log, scan = self._read_on(one, boot)
             why = self._in_the_way(one, scan)

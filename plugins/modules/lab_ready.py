@@ -80,8 +80,9 @@ options:
             elements: str
             default: []
           failure_markers:
-            description: Regular expressions for what it writes when it never will be ready, unless a boot marker follows. It has failed when it is
-                silent for 12 seconds then, as it may start again by itself.
+            description:
+              - Regular expressions for what it writes when it never will be ready, unless a boot marker follows. It has failed when it is silent
+                for 12 seconds then, as it may start again by itself.
             type: list
             elements: str
             default: []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _ready, _ready_commands, _server
+from ansible_collections.archetype.lab.plugins.module_utils import _ready, _ready_commands, _ready_console, _server
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Probe, Save
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LockedError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
@@ -177,6 +177,21 @@ def test_a_failure_counts_when_silence_follows_and_is_none_where_it_became_ready
     assert state.reason == "its log shows Kernel panic: no root, after which it does not become ready"
     write(folder, b"\nlogin:")
     assert told(server, one) == [("ready", "")]
+
+
+class Slow(Console):
+    """What it says comes byte by byte."""
+
+    def read(self, timeout: float) -> bytes:
+        came, self.coming = self.coming[:1], self.coming[1:]
+        return came
+
+
+def test_the_answer_of_a_console_is_read_to_its_end(virt: Virt) -> None:
+    stream = Slow(virt)
+    stream.coming = b""
+    assert _ready_console.probe(stream, ["booting"], "^vios#$")
+    assert _ready_console.probe(stream, ["booting"], "vios#vios#") is False
 
 
 def test_a_console_is_not_opened_where_its_log_shows_it_already(server: _server.Server, virt: Virt, folder: Path) -> None:
