@@ -28,7 +28,7 @@ BRIDGE = "lv-ovs"
 BLANK = "/var/lib/libvirt/images/lv-blank.qcow2"
 """An image with nothing on it: its machines run, and cost nothing, as their BIOS finds no system and stays there."""
 MIB = 2**20
-NODES = ("r1", "r2", "r3")
+NODES = ("r1", "r2", "r3", "r4")
 """Nodes that have taps; their names are C(lvt-r1) ..."""
 KILLED = """
 import os, signal
@@ -116,8 +116,8 @@ class VmServer(LabServer):
 
     def reset(self) -> None:
         """Remove whatever a test left, without the code under test, but for the ports."""
-        for name in self.domains():
-            self.run("sh", "-c", f"virsh -q destroy {name}; virsh -q undefine --nvram --managed-save {name} || true")
+        ends = [f"(virsh -q destroy {name}; virsh -q undefine --nvram --managed-save {name}) &" for name in self.domains()]
+        self.run("sh", "-c", " ".join([*ends, "wait"]))
         self.run("sh", "-c", f"rm -rf {FOLDER} /var/lib/archetype-lab/{LAB} /var/log/libvirt/qemu/{LAB}-*")
 
 
@@ -173,7 +173,9 @@ def vm_server(testbed: Testbed) -> VmServer:
 def vms(vm_server: VmServer) -> Iterator[VmServer]:
     """The same server, with nothing of an earlier test on it but for the ports."""
     vm_server.reset()
-    ok(vm_server.taps(*NODES))
+    there = vm_server.run("ovs-vsctl", "list-ports", BRIDGE).split()
+    if not {f"lvt-{node}" for node in NODES}.issubset(there):
+        ok(vm_server.taps(*NODES))
     yield vm_server
     vm_server.reset()
 
