@@ -154,7 +154,8 @@ def _chain(path: str) -> list[tuple[str, os.stat_result, _qcow2.Header]]:
     return found
 
 
-_FLATTEN = "make one file of it: qemu-img convert -O qcow2 IMAGE NEW"
+_FLATTEN = "make one file of it, where it was made and all of it is: qemu-img convert -O qcow2 IMAGE NEW"
+"""Not on this server: what an image from somewhere names here would be put into it."""
 
 
 def _file(path: str, above: str) -> tuple[os.stat_result, _qcow2.Header]:
@@ -175,7 +176,11 @@ def _file(path: str, above: str) -> tuple[os.stat_result, _qcow2.Header]:
     try:
         header = _qcow2.parse(head)
     except _qcow2.NotQcow2 as other:
-        raise LabError(f"{name} is not a qcow2 image: it is {other}", hint=_convert(path, other.format), objects=(path,)) from other
+        raise LabError(
+            f"{name} is not a qcow2 image: it is {other}",
+            hint=_convert(path, other.format) if status.st_size else _COPY_AGAIN,
+            objects=(path,),
+        ) from other
     except ValueError as error:
         raise LabError(f"{name} is damaged: {error}", hint=_COPY_AGAIN, objects=(path,)) from error
     _refuse(name, path, header)
