@@ -100,18 +100,32 @@ def _look(path: Path) -> tuple[int, int]:
 
 def _kernel_package() -> str:
     """The newest kernel that this machine's Debian has."""
-    told = shell.call(["apt-cache", "depends", KERNEL], check=False).stdout
-    found = re.search(r"Depends: (linux-image-\S+)", told)
-    if found is None:
-        raise TestbedError(f"apt knows no package {KERNEL}; run `apt-get update`")
-    return found[1]
+    for attempt in range(2):
+        told = shell.call(["apt-cache", "depends", KERNEL], check=False).stdout
+        found = re.search(r"Depends: (linux-image-\S+)", told)
+        if found is not None:
+            return found[1]
+        if not attempt:
+            _update()
+    raise TestbedError(f"apt knows no package {KERNEL}")
+
+
+def _update() -> None:
+    """Machines of CI often come without apt's lists, or with old ones, of which packages are gone."""
+    shell.call(["apt-get", "-q", "update"], timeout=600)
+
+
+def _download(folder: Path, package: str) -> Path:
+    command = ["sh", "-c", 'cd "$0" && apt-get -q download "$1"', str(folder), package]
+    if shell.call(command, check=False, timeout=600).returncode != 0:
+        _update()
+        shell.call(command, timeout=600)
+    (archive,) = folder.glob("*.deb")
+    return archive
 
 
 def _build(folder: Path, package: str) -> Path:
-    download = shell.call(["sh", "-c", 'cd "$0" && apt-get -q download "$1"', str(folder), package], check=False, timeout=600)
-    archive = next(folder.glob("*.deb"), None)
-    if archive is None:
-        raise TestbedError(f"cannot download {package}: {download.stderr.strip()}; run `apt-get update` if apt's lists are old")
+    archive = _download(folder, package)
     root = folder / "kernel"
     shell.call(["dpkg-deb", "-x", str(archive), str(root)])
     (kernel,) = (root / "boot").glob("vmlinuz-*")
