@@ -16,6 +16,11 @@ State = tuple[str, str]
 """A state, and the reason for it."""
 
 
+def object_of(node: Json) -> str:
+    """The name of what a node is on its server: of its domain, or of its container."""
+    return str(node["domain"] or node["container"])
+
+
 class NodeStates:
     """outcomes: of every server. predicted, patient: as for the report. certifying: whether any server was asked for proof of the links."""
 
@@ -26,23 +31,19 @@ class NodeStates:
         self.patient = patient
         self.certifying = certifying
         parts = plan["slices"].values()
-        self.machines = {one["name"] for part in parts for one in part.get("vms") or ()}
-        declared = self.machines.union(one["name"] for part in parts for one in part["containers"])
-        self.foreign = {node["container"] for node in self.nodes.values()} - declared
+        declared = {one["name"] for part in parts for sort in ("containers", "vms") for one in part.get(sort) or ()}
+        self.foreign = {object_of(node) for node in self.nodes.values()} - declared
         """Containers that are not the lab's: their links tell whether they run."""
         self.ending = {one["name"] for part in parts for one in part["containers"] if one.get("hold") == "exit"}
         """Containers that are to end by themselves, and are ready when they did."""
         self.awaited = {str(one["node"]) for part in parts for one in part.get("access") or () if one.get("readiness")}
         """Nodes that are not ready as soon as they run."""
 
-    def type(self, node: Json) -> str:
-        return "vm" if node["container"] in self.machines else "container"
-
     def since(self, name: str) -> str:
         """When what runs of a node was started; empty where that is not known."""
         node = self.nodes[name]
         outcome = self.outcomes[node["server"]]
-        return str((outcome.readiness or {}).get(name, {}).get("since") or outcome.starts.get(node["container"], ""))
+        return str((outcome.readiness or {}).get(name, {}).get("since") or outcome.starts.get(object_of(node), ""))
 
     def state(self, name: str, names: t.Collection[str]) -> State:
         """names: of the node's objects, as errors have them."""
@@ -57,20 +58,20 @@ class NodeStates:
     def _state_there(self, name: str, node: Json, outcome: Outcome) -> State:
         """Whether what is declared of a node is there, and runs: so far, it is ready."""
         if self.predicted:
-            objects = {node["container"], node["sandbox"]} if self.type(node) == "container" else {node["container"], name}
+            objects = {node["container"], node["sandbox"]} if node["type"] == "container" else {node["domain"], name}
             return self._predicted_node(outcome, outcome.changes_of(objects))
         if outcome.info is not None:
-            return ("ready", "") if node["container"] in self.foreign else self._observed_node(node, outcome)
+            return ("ready", "") if object_of(node) in self.foreign else self._observed_node(node, outcome)
         if outcome.cut_short:
             return "error", joined(message for message, _objects in outcome.errors)
-        status = outcome.statuses.get(node["container"], "running")
+        status = outcome.statuses.get(object_of(node), "running")
         if status != "running":
-            return "stopped", f"{self._noun(node)} {node['container']} is {status}"
+            return "stopped", f"{self._noun(node)} {object_of(node)} is {status}"
         return ("ready", "") if outcome.converged else ("pending", "nothing was done")
 
     def _readiness(self, name: str, node: Json, outcome: Outcome) -> State:
         """How ready a node is that runs. What nobody looked at is not called ready, unless it is as soon as it runs."""
-        machine = outcome.machines.get(node["container"], {})
+        machine = outcome.machines.get(object_of(node), {})
         restart = f"needs restart ({', '.join(machine['needs_restart'])})" if machine.get("needs_restart") else ""
         found = (outcome.readiness or {}).get(name)
         if found is None:
@@ -79,14 +80,14 @@ class NodeStates:
             if name in self.awaited and not self.predicted:
                 return "starting", joined(["it runs, and nobody has looked whether it is ready", restart])
             return "ready", restart
-        if found["state"] == "stopped" and node["container"] in self.ending:
+        if found["state"] == "stopped" and object_of(node) in self.ending:
             return "ready", ""
         if found["state"] == "failed" or (found["late"] and not self.patient):
             return "error", joined([found["reason"], restart])
         return found["state"], joined([found["reason"], restart])
 
     def _noun(self, node: Json) -> str:
-        return "domain" if self.type(node) == "vm" else "container"
+        return "domain" if node["type"] == "vm" else "container"
 
     def _predicted_node(self, outcome: Outcome, changes: t.Sequence[Json]) -> State:
         if outcome.silent or (changes and not self.certifying):
@@ -96,17 +97,17 @@ class NodeStates:
         return ("error", joined([describe_change(one) for one in changes])) if changes else ("ready", "")
 
     def _observed_node(self, node: Json, outcome: Outcome) -> State:
-        if self.type(node) == "vm":
-            status = outcome.statuses.get(node["container"], "absent")
+        if node["type"] == "vm":
+            status = outcome.statuses.get(object_of(node), "absent")
             if status == "absent":
-                return "error", f"domain {node['container']} is missing"
-            return ("ready", "") if status == "running" else ("stopped", f"domain {node['container']} is {status}")
-        found = next((one for one in (outcome.info or {}).get("containers") or () if one.get("name") == node["container"]), None)
+                return "error", f"domain {object_of(node)} is missing"
+            return ("ready", "") if status == "running" else ("stopped", f"domain {object_of(node)} is {status}")
+        found = next((one for one in (outcome.info or {}).get("containers") or () if one.get("name") == object_of(node)), None)
         if found is None:
-            return "error", f"container {node['container']} is missing"
-        done = node["container"] in self.ending and found.get("status") == "exited" and found.get("exit_code") == 0
+            return "error", f"container {object_of(node)} is missing"
+        done = object_of(node) in self.ending and found.get("status") == "exited" and found.get("exit_code") == 0
         for name, status in (
-            (node["container"], "running" if done else found.get("status")),
+            (object_of(node), "running" if done else found.get("status")),
             (node["sandbox"], found.get("sandbox_status", "running")),
         ):
             if status != "running":

@@ -117,9 +117,8 @@ class _Reporter:
             "name": name,
             "state": state,
             "reason": reason,
-            "type": self.devices.type(node),
             "since": self.devices.since(name),
-            **{field: node[field] for field in ("kind", "server", "container", "image", "shell")},
+            **{field: node[field] for field in ("type", "kind", "server", "container", "domain", "image", "shell")},
             "console": node.get("console"),
             "management": {family: (node["management"] or {}).get(family, "") for family in ("ipv4", "ipv6")},
         }
@@ -144,7 +143,7 @@ class _Reporter:
 
     def node_names(self, name: str) -> set[str]:
         """A machine is in no sandbox."""
-        return {name, self.nodes[name]["container"], self.nodes[name]["sandbox"]} - {""}
+        return {name, *(self.nodes[name][field] for field in ("container", "sandbox", "domain"))} - {""}
 
     # servers
 

@@ -486,7 +486,8 @@ def awaiting(*nodes, vms=()):
         part["vms"] = [{"name": name, "node": node} for name, node in own.items() if node in vms]
         part["containers"] = [one for one in part["containers"] if one["node"] not in vms]
     for node in vms:
-        plan["nodes"][node]["sandbox"] = ""
+        one = plan["nodes"][node]
+        one.update(type="vm", domain=one["container"], container="", sandbox="")
     return plan
 
 
@@ -567,6 +568,7 @@ def test_a_machine_is_what_converging_says_of_it():
     report = make_report(plan, machines(plan))
     one = next(one for one in report["nodes"] if one["name"] == "c")
     assert (one["type"], one["state"], one["since"]) == ("vm", "ready", "2026-11-21T06:00:00+00:00")
+    assert (one["domain"], one["container"]) == ("clab-x-c", "")
     assert report["ok"]
 
 
