@@ -30,6 +30,8 @@ INTERVAL = 2.0
 """Seconds between two looks."""
 ANSWER = 2.0
 """Seconds that a TCP server has to answer."""
+SILENT = 5.0
+"""Seconds for which a machine must have written nothing before its console is opened."""
 AGAIN = 12.0
 """Seconds of silence after a failure, in which a node may start again by itself. A kernel that panicked does it after some seconds."""
 BANNER = 4096
@@ -98,7 +100,7 @@ class Watch:
             return _ready(one, boot, now, known[2] if known is not None and known[0] == boot.identity else None)
         try:
             log, scan = self._read_on(one, boot)
-            why = self._in_the_way(one, scan)
+            why = self._in_the_way(one, scan, lambda: log.written_since(now - SILENT))
             if why is None:
                 return _ready(one, boot, now, scan)
             over = bool(scan.failure) and not log.written_since(now - AGAIN)
@@ -112,20 +114,24 @@ class Watch:
             )
         return starting(one, boot.since, now, last=scan.last, marker=scan.marker, failure=scan.failure, why=why)
 
-    def _in_the_way(self, one: Access, scan: Scan) -> str | None:
+    def _in_the_way(self, one: Access, scan: Scan, busy: t.Callable[[], bool]) -> str | None:
         """Why a node is not ready, if there is more to say than that what is waited for did not come; None where it is ready."""
         probe = one.readiness
         if probe.probe == "log":
             return None if scan.ready else ""
         if probe.probe == "console":
-            return self._on_console(one, scan.screen)
+            return self._on_console(one, scan.screen, busy)
         return answer(probe) or None
 
-    def _on_console(self, one: Access, screen: t.Sequence[str]) -> str | None:
-        """The same of what its console shows. It is opened only where that is not in its log already, as somebody may be at it."""
+    def _on_console(self, one: Access, screen: t.Sequence[str], busy: t.Callable[[], bool]) -> str | None:
+        """The same of what its console shows. It is opened only where its log has not that already, and nothing comes any more: somebody
+        may be at it, and a key that a machine gets while it starts may be kept, and be the answer to what it asks later.
+        """
         pattern = one.readiness.pattern
         if any(re.search(pattern, line) for line in screen):
             return None
+        if busy():
+            return ""
         try:
             with contextlib.closing(self._server.virt.console(one.name)) as stream:
                 return None if _ready_console.probe(stream, screen, pattern) else ""

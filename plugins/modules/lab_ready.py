@@ -81,8 +81,8 @@ options:
             default: []
           failure_markers:
             description:
-              - Regular expressions for what it writes when it never will be ready, unless a boot marker follows. It has failed when it is silent
-                for 12 seconds then, as it may start again by itself.
+              - Regular expressions for what it writes when it never will be ready, unless a boot marker follows.
+              - It has failed when it is silent for 12 seconds then, as it may start again by itself.
             type: list
             elements: str
             default: []

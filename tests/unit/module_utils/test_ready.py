@@ -194,12 +194,18 @@ def test_the_answer_of_a_console_is_read_to_its_end(virt: Virt) -> None:
     assert _ready_console.probe(stream, ["booting"], "vios#vios#") is False
 
 
-def test_a_console_is_not_opened_where_its_log_shows_it_already(server: _server.Server, virt: Virt, folder: Path) -> None:
+def test_a_console_is_not_opened_where_its_log_shows_it_already_or_the_machine_is_writing(
+    server: _server.Server, virt: Virt, folder: Path
+) -> None:
     """Whoever has the console is in nobody's way, and is told of where it is needed."""
     one = machine(virt, probe=Probe("console", "^vios login:", timeout=600))
     virt.busy = True
-    write(folder, b"booting\n")
-    assert told(server, one) == [("starting", "waits for '^vios login:' since 95 s of 600 s; the console of m1 is in use; last: booting")]
+    log = write(folder, b"booting\n")
+    os.utime(log, (BEGUN + 91, BEGUN + 91))
+    assert told(server, one) == [("starting", "waits for '^vios login:' since 95 s of 600 s; last: booting")]
+    assert told(server, one, after=100) == [
+        ("starting", "waits for '^vios login:' since 100 s of 600 s; the console of m1 is in use; last: booting")
+    ]
     write(folder, b"vios login:")
     assert told(server, one) == [("ready", "")]
 
