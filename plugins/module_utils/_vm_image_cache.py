@@ -50,8 +50,10 @@ class Cache:
         path = _path()
         with contextlib.suppress(OSError):
             _server.make_state_dir()
-            new = f"{path}.{os.getpid()}"
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
+            new = f"{path}.new"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(new)
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
                 json.dump({"format": FORMAT, "images": there}, file)
             os.replace(new, path)
             self.changed = False

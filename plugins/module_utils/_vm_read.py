@@ -23,6 +23,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
     _vm_disks,
     _vm_images,
     _vm_media,
+    _vm_reach,
     _vm_xml,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
@@ -95,7 +96,8 @@ def read(
         return have
     digests, refused = _vm_images.check(want)
     overlays, damaged = _vm_disks.overlays(lab, folders & {one.name for one in want})
-    refused += [*damaged, *_vm_media.lacking(lab, want, have.files)]
+    host = server.virt.host()
+    refused += [*_vm_reach.unreachable(digests, host.uid, host.gid), *damaged, *_vm_media.lacking(lab, want, have.files)]
     unread = {name for error in damaged for name in error.objects}
     outdated: dict[str, tuple[Change, ...]] = {}
     for one in want:
@@ -105,7 +107,7 @@ def read(
             refused.append(error)
     return replace(
         have,
-        host=server.virt.host(),
+        host=host,
         digests=digests,
         refused=tuple(refused),
         overlays=overlays,
