@@ -58,6 +58,7 @@ class Run:
     ended: the token of a run that has ended without giving its lock back.
     wave: nodes of later waves are not started; without it, all are. blocked: nodes that failed in an earlier wave, with the reason.
     recreate, restart: machines that are to get a new disk, or to be started anew.
+    patience: seconds that a machine has to become ready where others wait for that; without it, what its kind gives it.
     """
 
     owner: str
@@ -69,6 +70,7 @@ class Run:
     blocked: t.Mapping[str, str] = field(default_factory=dict)
     recreate: t.Collection[str] = ()
     restart: t.Collection[str] = ()
+    patience: float | None = None
 
 
 @dataclass
@@ -215,6 +217,7 @@ class _Converger:
         self._apply_nodes(stages.containers, stages.vms)
         self.outcome.result["waiting"] = stages.containers.waiting(self.run.wave) + stages.vms.waiting(self.run.wave)
         self.outcome.result["unmet"] = {**stages.containers.unmet, **stages.vms.unmet}
+        self.outcome.result["held"] = stages.vms.held
         self._guard(self._describe_containers)
         self._guard(lambda: self._describe_vms(stages.vms))
 
@@ -235,7 +238,7 @@ class _Converger:
             errors += _vms.apply(self.server, vms, wave=number, after=after, blocked=blocked)
             if containers.busy:
                 errors += _containers.apply_nodes(self.server, containers, wave=number, after=after, blocked=blocked)
-            errors += _vms.hold(self.server, vms, self.declared.access, wave=number, after=after)
+            errors += _vms.hold(self.server, vms, self.declared.access, wave=number, after=after, patience=run.patience)
             after = number
 
     def _guard(self, step: t.Callable[[], None]) -> bool:

@@ -125,7 +125,8 @@ class VmPlan:
 class VmsPlan:
     """changes: for the result. drops: domains that go. folders: of machines, that go. kept: why folders stay that were to go.
 
-    failed, unmet: as in the plan for containers, filled while the plan is carried out.
+    failed, unmet: as in the plan for containers, filled while the plan is carried out. held: nodes that others wait for, and that are on
+    their way still; filled as well.
     """
 
     lab: str
@@ -138,6 +139,7 @@ class VmsPlan:
     changes: list[Change] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
+    held: list[str] = field(default_factory=list)
 
     @property
     def busy(self) -> bool:

@@ -95,9 +95,18 @@ def closing(found: VmsPlan, *, wave: int | None = None, blocked: t.Mapping[str, 
 
 
 def hold(
-    server: Server, found: VmsPlan, access: t.Sequence[Access], *, wave: int | None = None, after: int | None = None
+    server: Server,
+    found: VmsPlan,
+    access: t.Sequence[Access],
+    *,
+    wave: int | None = None,
+    after: int | None = None,
+    patience: float | None = None,
 ) -> list[LabError]:
-    """Wait until machines of these waves are ready, where others wait for that. What is not is in C(found.unmet) afterwards."""
+    """Wait until machines of these waves are ready, where others wait for that. What is not is in C(found.unmet) afterwards.
+
+    patience: seconds after which those that are on their way are left to the caller, in C(found.held).
+    """
     waited = {
         one.want.node: one
         for one in found.nodes
@@ -111,13 +120,15 @@ def hold(
     if not probes:
         return []
     try:
-        states = _ready.wait_ready(server, found.lab, probes)
+        states = _ready.wait_ready(server, found.lab, probes, patience)
     except LabError as error:
         found.unmet.update({one.node: UNREADY for one in probes})
         return [error]
     errors: list[LabError] = []
     for state in states:
-        if state.state != "ready":
+        if not state.settled:
+            found.held.append(state.node)
+        elif state.state != "ready":
             one = waited[state.node]
             found.failed.add(one.want.name)
             found.unmet[state.node] = UNREADY

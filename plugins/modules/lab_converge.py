@@ -53,6 +53,13 @@ options:
       - They are not tried again, and nodes that wait for one of them are errors and are not started.
     type: dict
     default: {}
+  patience:
+    description:
+      - Seconds that virtual machines that others wait for may take to become ready. Those that are on their way still are returned as
+        RV(held); M(archetype.lab.lab_ready) can go on waiting for them, and tells meanwhile who is waited for.
+      - With V(-1) each has the time that its kind gives it.
+    type: int
+    default: -1
   recreate:
     description:
       - Nodes that are virtual machines, whose disks are thrown away and made anew; nodes of other servers may be among them.
@@ -138,6 +145,11 @@ unmet:
   returned: when O(state=present)
   type: dict
   sample: {r1: is not healthy}
+held:
+  description: Virtual machines that others wait for, and that are on their way still. Only with O(patience).
+  returned: when O(state=present)
+  type: list
+  elements: str
 kept:
   description: Whether the server keeps this declared state already, so that M(archetype.lab.lab_state) has nothing to keep.
   returned: when O(state=present)
@@ -176,6 +188,7 @@ def main() -> None:
             "take_back": {"type": "list", "elements": "str", "default": []},
             "wave": {"type": "int"},
             "blocked": {"type": "dict", "default": {}},
+            "patience": {"type": "int", "default": -1},
             "recreate": {"type": "list", "elements": "str", "default": []},
             "restart": {"type": "list", "elements": "str", "default": []},
             "owner": {"type": "str", "default": "someone"},
@@ -196,6 +209,7 @@ def main() -> None:
         blocked={str(node): str(reason) for node, reason in params["blocked"].items()},
         recreate=tuple(params["recreate"]),
         restart=tuple(params["restart"]),
+        patience=params["patience"] if params["patience"] >= 0 else None,
     )
 
     def work() -> dict[str, object]:
