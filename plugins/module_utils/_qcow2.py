@@ -23,6 +23,8 @@ _DATA_FILE_BIT, _CORRUPT_BIT, _DIRTY_BIT = 1 << 2, 1 << 1, 1
 HEADER_BYTES = 65536
 """More than any header has: header, extensions and the backing file's name are all in the first cluster; names end at 1023 bytes."""
 _LONGEST_NAME = 1023
+LOCKED = '" lock'
+"""In what C(qemu-img) says where a process has the image open (C(Failed to get shared "write" lock)). Damaged ones have blocks."""
 
 OTHERS: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"KDMV", "a VMware disk (vmdk)", "vmdk"),

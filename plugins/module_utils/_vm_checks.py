@@ -79,6 +79,12 @@ def _sizes(want: Vm) -> t.Iterator[LabError]:
             yield LabError(
                 f"data disk {number} of node {want.node} has {size} bytes", hint="give it a size, for example 10GB", objects=(want.name,)
             )
+    if want.hardware.serial_type == "tcp" and not want.serial_ports:
+        yield LabError(
+            f"node {want.node} has serial consoles over TCP, and no TCP ports for them",
+            hint="give serial_ports one for each, or set serial_type to pty",
+            objects=(want.name,),
+        )
     if len(want.nics) > MOST_NICS:
         yield LabError(
             f"node {want.node} has {len(want.nics)} NICs, up to its highest linked interface; a machine has places for {MOST_NICS}",

@@ -285,7 +285,7 @@ def _create(path: str, domain: str, *arguments: str, size: int | None = None) ->
 def _free(path: str, domain: str) -> None:
     """QEMU locks the disks that it has open. Raises ApplyError where that is so."""
     done = _programs.run("qemu-img", "info", "-f", "qcow2", path)
-    if done.exit_code and "lock" in done.output:
+    if done.exit_code and _qcow2.LOCKED in done.output:
         raise ApplyError(f"{path} is used by a machine that runs, and is not touched", hint="power it off first", objects=(domain,))
 
 

@@ -253,7 +253,7 @@ def _run_check(path: str, header: _qcow2.Header) -> None:
     if done.exit_code in (0, _LEAKS):
         return
     said = " ".join(done.output.split("\n")[0].removeprefix("qemu-img: ").split())
-    if "lock" in done.output:
+    if _qcow2.LOCKED in done.output:
         hint = "end what uses it: machines must have overlays on it, and not the image itself"
         raise LabError(f"image {path} is open for writing elsewhere: {said}", hint=hint, objects=(path,))
     if header.dirty:

@@ -34,6 +34,7 @@ from tests.integration.vm_server import (
 __all__ = ["vm_server", "vms"]
 
 PORT = 20431
+CUT = "/var/lib/libvirt/images/lv-cut.qcow2"
 EVERYTHING: Json = {
     "cpus": 2,
     "hardware": {
@@ -150,7 +151,7 @@ def test_domains_of_others_are_refused_and_left_as_they_are(vms: VmServer) -> No
         ]
         for said in ("foreign (it has no mark)", "but is lab lw", "and not its UUID, as a copy does", "domain lv-mine has the UUID"):
             assert said in refused["msg"]
-    assert ok(vms.as_predicted(*wanted, state="absent", prune=True)) == []
+    assert ok(vms.converge(*wanted, state="absent", prune=True)) == []
     assert vms.domains() == ["lv-mine", "lv-r1", "lv-r2", "lv-r3"]
     assert [vms.virsh("dumpxml", name) + vms.virsh("dumpxml", name, "--inactive") for name in vms.domains()] == before
     assert vms.files() == []
@@ -210,7 +211,7 @@ def test_what_runs_goes_on_and_is_told_to_need_a_restart(vms: VmServer) -> None:
     assert vms.xml("lv-r1").findtext("memory") == str(48 * 1024)
     assert len(left := [name for name in vms.files() if "config-" in name]) == 1
     assert left != media
-    assert ok(vms.as_predicted(after)) == []
+    assert ok(vms.converge(after)) == []
 
 
 def test_other_nics_restart_a_machine_unless_it_is_to_wait(vms: VmServer) -> None:
@@ -231,7 +232,7 @@ def test_other_nics_restart_a_machine_unless_it_is_to_wait(vms: VmServer) -> Non
     assert vms.pid("lv-r1") != pids[0]
     assert vms.pid("lv-r2") == pids[1]
     assert "lvt-r4" in vms.virsh("domiflist", "lv-r1")
-    assert ok(vms.as_predicted(*pair("lvt-r4"))) == []
+    assert ok(vms.converge(*pair("lvt-r4"))) == []
 
 
 def test_what_somebody_changed_is_mended_and_named(vms: VmServer) -> None:
@@ -258,7 +259,7 @@ def test_a_port_that_was_removed_comes_back_and_a_tap_that_was_made_anew_restart
     pid = vms.pid("lv-r1")
     vms.run("ovs-vsctl", "del-port", "lvt-r1")
     assert [change[:2] for change in ok(vms.taps("r1"))] == [("update", "port")]
-    assert ok(vms.as_predicted(machine())) == []
+    assert ok(vms.converge(machine())) == []
     vms.run("ip", "link", "delete", "lvt-r1")
     lacking = vms.as_predicted(machine())
     assert lacking["msg"] == (
@@ -270,7 +271,7 @@ def test_a_port_that_was_removed_comes_back_and_a_tap_that_was_made_anew_restart
     assert reasons(found) == ["it does not hold tap lvt-r1, which was made anew while it ran"]
     assert vms.pid("lv-r1") != pid
     assert vms.run("cat", "/sys/class/net/lvt-r1/carrier").strip() == "1"
-    assert ok(vms.as_predicted(machine())) == []
+    assert ok(vms.converge(machine())) == []
 
 
 # -- what a machine does by itself, or somebody with it -------------------------------------------------------------
@@ -293,7 +294,7 @@ def test_crashed_saved_and_paused_machines(vms: VmServer) -> None:
     assert vms.pid("lv-r3") == paused
     assert "yes" not in vms.run("sh", "-c", "virsh dominfo lv-r2 | grep 'Managed save'")
     assert ok(vms.as_predicted(*three, restart=["r3"])) == [("restart", "vm", "lv-r3")]
-    assert ok(vms.as_predicted(*three)) == []
+    assert ok(vms.converge(*three)) == []
 
 
 def test_nothing_is_deleted_because_libvirt_does_not_answer(vms: VmServer) -> None:
@@ -309,7 +310,7 @@ def test_nothing_is_deleted_because_libvirt_does_not_answer(vms: VmServer) -> No
     finally:
         vms.server.daemon("start", "libvirtd")
     assert (vms.pid("lv-r1"), vms.files()) == (pid, files)
-    assert ok(vms.as_predicted(machine())) == []
+    assert ok(vms.converge(machine())) == []
 
 
 # -- runs that are killed, or that meet -----------------------------------------------------------------------------
@@ -338,7 +339,7 @@ def test_runs_that_are_killed_are_gone_on_with(vms: VmServer) -> None:
     want = machine(medium=medium("a"))
     for step in MAKING:
         vms.killed(step, want)
-    assert ok(vms.as_predicted(want)) == []
+    assert ok(vms.converge(want)) == []
     assert vms.state("lv-r1") == "running"
     wanted = vms.files()
     assert [name.partition("-r1/")[2].partition("-")[0] for name in wanted] == ["config", "console.log", "disk.json", "disk.qcow2"]
@@ -352,7 +353,7 @@ def test_runs_that_are_killed_are_gone_on_with(vms: VmServer) -> None:
         for step in ANEW:
             vms.killed(step, want)
         assert ok(vms.as_predicted(want)) == [("start", "vm", "lv-r1")]
-        assert ok(vms.as_predicted(want)) == []
+        assert ok(vms.converge(want)) == []
         assert vms.files() == wanted
     finally:
         vms.run("mv", f"{BLANK}.kept", BLANK)
@@ -382,13 +383,18 @@ def test_what_the_server_cannot_do_is_told_at_once_before_anything_is_made(vms: 
         ({"memory": 512}, "node n3 has 512 bytes of memory"),
         ({"memory": 2**45}, "be started with 335"),
         ({"hardware": {"disk_bus": "ide"}}, "machine pc-q35-6.2 has no IDE"),
+        ({"hardware": {"serial_type": "tcp"}}, "node n6 has serial consoles over TCP, and no TCP ports for them"),
+        ({"hardware": {"serial_type": "tcp"}, "serial_ports": [22]}, "TCP port 22 of 127.0.0.1, for a serial console of node n7"),
+        ({"image": CUT}, "is cut off or damaged"),
     ]
+    vms.run("sh", "-c", f"head -c 70000 {BLANK} >{CUT}")
     want = [machine("r1"), *(machine(f"n{number}", nics=[], **one) for number, (one, _said) in enumerate(wrong))]
     for check_mode in (True, False):
         found = vms.converge(*want, check_mode=check_mode)
         assert found["failed"]
         for _fields, said in wrong:
             assert said in found["msg"]
+    vms.run("rm", CUT)
     assert (vms.domains(), vms.traces()) == ([], [])
 
 
