@@ -69,6 +69,12 @@ def paths_of(lab: str, want: Vm) -> list[str]:
     return [os.path.join(folder, name) for name in (SYSTEM, *(f"data{number}.qcow2" for number in range(1, len(want.data_disks) + 1)))]
 
 
+def is_disk(lab: str, domain: str, path: str) -> bool:
+    """Whether the path is of a disk that C(make) makes for this machine, however many it has."""
+    folder, name = os.path.split(path)
+    return folder == folder_of(lab, domain) and re.fullmatch(r"(disk|data[0-9]+)\.qcow2", name) is not None
+
+
 def has_folder(lab: str) -> bool:
     """Whether the lab has, or had, machines here."""
     return os.path.lexists(lab_folder(lab))
@@ -99,10 +105,18 @@ def files(lab: str, domains: t.Iterable[str]) -> frozenset[str]:
             continue
         except OSError as error:
             raise ReadError(f"{folder} cannot be read: {error.strerror}", hint="look at its owner and mode", objects=(domain,)) from error
-        record = _record(folder, domain)
-        if record is not None and not record.made:
+        if not _is_made(folder, domain):
             found.discard(os.path.join(folder, SYSTEM))
     return frozenset(found)
+
+
+def _is_made(folder: str, domain: str) -> bool:
+    """Whether its first disk is not one that a run which was killed was about to replace."""
+    try:
+        record = _record(folder, domain)
+    except ReadError:
+        return True  # C(overlays) tells of it; whoever only removes the machine need not know
+    return record is None or record.made
 
 
 def make_folder(lab: str, domain: str) -> str:
