@@ -187,6 +187,7 @@ def management_options() -> Spec:
                 "files": _list_of(_file_options()),
             }
         ),
+        "mtu": {"type": "int"},
     }
 
 

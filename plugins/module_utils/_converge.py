@@ -188,11 +188,9 @@ class _Converger:
 
     def _plan_management(self, remade: t.Collection[str]) -> _management.Plan:
         want = self.declared.management
-        own = {port.name: port.mtu for port in self.declared.ports if want and not port.sandbox and port.interface == want.device}
-        if want and want.mtu is None:
-            want = replace(want, mtu=next(iter(own.values()), None))
+        own = {port.name for port in self.declared.ports if want and not port.sandbox and port.interface == want.device}
         have = _management.read(self.server, self.lab, want)
-        return _management.plan(self.lab, want, have, fresh=not own.keys().isdisjoint(remade))
+        return _management.plan(self.lab, want, have, fresh=not own.isdisjoint(remade))
 
     def apply(self, stages: _Stages) -> None:
         """Carry the plans out. A stage that fails does not stop the others, except for the bridge, on which all stands."""

@@ -89,9 +89,14 @@ class Joined:
         return [{"to": "default", "via": address} for address in self._gateway(self.homes[end.node]).values() if address]
 
     def declare(
-        self, server: str, hosts: list[dict[str, t.Any]], ports: t.Sequence[Json], leases: t.Sequence[Json] = ()
+        self,
+        server: str,
+        hosts: list[dict[str, t.Any]],
+        ports: t.Sequence[Json],
+        leases: t.Sequence[Json] = (),
+        mtu: int | None = None,
     ) -> dict[str, t.Any] | None:
-        """The server's slice of it, in the shape of C(module_utils/_declared.py)."""
+        """The server's slice of it, in the shape of C(module_utils/_declared.py). mtu: of the network, over all of its servers."""
         if self.network is None or server not in self.servers:
             return None
         return {
@@ -101,6 +106,7 @@ class Joined:
             "ports": [{key: value for key, value in port.items() if key != "node"} for port in ports],
             "hosts": hosts,
             "leases": list(leases),
+            "mtu": mtu,
         }
 
     def _families(self) -> dict[str, t.Any]:

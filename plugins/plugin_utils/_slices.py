@@ -53,7 +53,8 @@ class Slices:
     def make(self, links: t.Mapping[str, Json]) -> dict[str, dict[str, t.Any]]:
         """Every server gets its slice, an empty one too: what is on it must go. links: as they are in the plan."""
         hosts = self.joined.hosts()
-        slices = {server: self._empty(server, hosts) for server in self.servers}
+        mtu = links[LINK]["mtu"] if LINK in links else None
+        slices = {server: self._empty(server, hosts, mtu) for server in self.servers}
         for name, server in self.placement.items():
             node = self.nodes[name]
             if node.native:
@@ -78,7 +79,7 @@ class Slices:
                 slices[server]["tunnels"].append(self._tunnel(tunnel_key, server, links))
         return slices
 
-    def _empty(self, server: str, hosts: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    def _empty(self, server: str, hosts: list[dict[str, t.Any]], mtu: int | None) -> dict[str, t.Any]:
         return {
             "lab": self.topology.name,
             "server": server,
@@ -90,7 +91,7 @@ class Slices:
             "tunnels": [],
             "links": [],
             "device_group": self.group,
-            "management": self.joined.declare(server, hosts, self.published.get(server, []), self.leases.get(server, [])),
+            "management": self.joined.declare(server, hosts, self.published.get(server, []), self.leases.get(server, []), mtu),
         }
 
     def _address(self, node: Node) -> str:

@@ -58,7 +58,7 @@ class Network:
             "addresses": [f"{self.gateway}/24"],
         }
         machine = {"name": self.cable, "link": "management", "node": "m", "interface": "mgmt", "mtu": 1450, "tag": self.tag}
-        management = {"device": self.device, "subnets": [f"{self.prefix}.0/24"], "hosts": [], "ports": [], "leases": list(leases)}
+        management = {"device": self.device, "subnets": [f"{self.prefix}.0/24"], "hosts": [], "leases": list(leases), "mtu": 1450}
         declared = {"lab": self.lab, "server": "srv1", "bridge": {}, "ports": [own, machine], "management": management}
         return self.run(check, declared=declared)
 
