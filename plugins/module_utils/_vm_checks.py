@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils import _vm_media
+from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Host
@@ -25,11 +26,24 @@ _NEAR = 4
 _MIB = 1024**2
 
 
-def check(want: t.Sequence[Vm], have: HaveVms, lab: str, *, starts: bool = True, dropped: t.Collection[str] = ()) -> None:
-    """Raises what is wrong with this list on this server. starts: whether they will be started. dropped: domains that will be gone."""
+def check(
+    want: t.Sequence[Vm],
+    have: HaveVms,
+    lab: str,
+    *,
+    starts: bool = True,
+    dropped: t.Collection[str] = (),
+    anew: t.Collection[str] = (),
+) -> None:
+    """Raises what is wrong with this list on this server. starts: whether they will be started. dropped: domains that will be gone.
+
+    anew: nodes whose disks are thrown away.
+    """
     errors = [*_duplicates(want), *have.refused]
     for one in want:
         errors += [*_foreign(one, have, lab, dropped), *_sizes(one), *_waits(one), *_vm_media.faults(one)]
+        if one.node not in anew and have.ours(one.name, lab):
+            errors += _moved(one, have, lab)
         if have.host is not None:
             errors += [*_hardware(one, have.host), *_consoles(one, have, lab), *faults(spec_of(lab, one, have, have.host))]
     if starts:
@@ -63,6 +77,20 @@ def _foreign(want: Vm, have: HaveVms, lab: str, dropped: t.Collection[str]) -> t
                 hint=f"rename it back to {want.name}, or remove it",
                 objects=(want.name, name),
             )
+
+
+def _moved(want: Vm, have: HaveVms, lab: str) -> t.Iterator[LabError]:
+    """A snapshot lets the machine write to another file. Defined as declared, it would go on without what is in that."""
+    specs = [spec for spec in (have.lives.get(want.name), have.specs.get(want.name)) if spec]
+    disks = [disk for spec in specs for disk in spec.disks if disk.role in ("system", "data")]
+    for path, role in {disk.path: disk.role for disk in disks if not _vm_disks.is_disk(lab, want.name, disk.path)}.items():
+        own = os.path.join(_vm_disks.folder_of(lab, want.name), _vm_disks.SYSTEM if role == "system" else "dataN.qcow2")
+        yield LabError(
+            f"domain {want.name} of node {want.node} has a disk in {path or 'no file'}, as somebody made a snapshot of it, or moved it",
+            hint=f"bring it back into {own}: virsh blockcommit {want.name} {path} --base {own} --active --pivot where it runs;"
+            " or ask for the machine to be made anew, which loses what it wrote",
+            objects=(want.name,),
+        )
 
 
 def _sizes(want: Vm) -> t.Iterator[LabError]:

@@ -47,7 +47,7 @@ def plan(
         return found
     if prune:
         _plan_drop(found, lambda name: name not in names)
-    check(want, have, lab, starts=state == "started", dropped=found.drops)
+    check(want, have, lab, starts=state == "started", dropped=found.drops, anew=recreate)
     for one in want:
         decided = _Planner(one, found, anew=one.node in recreate, again=one.node in restart).decide()
         found.nodes.append(decided)

@@ -20,9 +20,12 @@ description:
   - Three things restart a machine by themselves - other NICs (unless O(vms[].link_apply_mode=live)), a tap that was made anew while it ran,
     and that it crashed.
   - The disk of a machine stays when the machine is stopped, defined anew, or undefined by somebody. It is made anew when O(recreate) asks
-    for it, and when the image is another one; the diff says so before it is done.
+    for it, and when the image is another one; the diff says so before it is done. A machine that runs is powered off for that.
   - NICs lead to taps, which must be there when a machine is started; see M(archetype.lab.ovs_port_vlan). They outlive the machine.
-  - A domain that has a wanted name and does not carry the mark of this lab is an error, and is not touched.
+  - A domain that has a wanted name and does not carry the mark of this lab is an error, and is not touched. A copy of a machine that
+    somebody made (C(virt-clone)) has the mark, and another UUID; it is theirs. The folder of a machine stays as long as a copy uses it.
+  - A machine that is paused is left, and is an error, as somebody wished it, or its disk is full. O(restart) starts it anew.
+  - One process at a time changes machines; another one waits for it, for up to two minutes.
 extends_documentation_fragment:
   - archetype.lab.attributes
   - archetype.lab.attributes.actiongroup_lab
@@ -57,7 +60,7 @@ options:
         type: str
         default: ""
       memory:
-        description: Memory in bytes.
+        description: Memory in bytes. There must be at least 16 MiB.
         type: int
         default: 0
       cpus:
@@ -206,6 +209,7 @@ options:
       hold:
         description:
           - V(healthy) holds the next wave until the machine is ready. M(archetype.lab.lab_converge) does so, which knows how that is told.
+            V(exit) is for containers, and refused.
         type: str
         choices: ["", healthy, exit]
         default: ""

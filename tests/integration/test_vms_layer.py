@@ -274,6 +274,20 @@ def test_a_port_that_was_removed_comes_back_and_a_tap_that_was_made_anew_restart
     assert ok(vms.converge(machine())) == []
 
 
+def test_a_snapshot_that_somebody_made_is_not_dropped_from_under_a_machine(vms: VmServer) -> None:
+    ok(vms.converge(machine()))
+    vms.virsh("snapshot-create-as", "lv-r1", "s1", "--disk-only", "--no-metadata")
+    found = vms.as_predicted(machine())
+    assert f"has a disk in {FOLDER}/lv-r1/disk.s1, as somebody made a snapshot of it" in found["msg"]
+    assert vms.state("lv-r1") == "running"
+    advice = found["msg"].partition("virsh ")[2].partition(" where it runs")[0]
+    assert advice == f"blockcommit lv-r1 {FOLDER}/lv-r1/disk.s1 --base {FOLDER}/lv-r1/disk.qcow2 --active --pivot"
+    vms.virsh(*advice.split(), "--wait")
+    assert ok(vms.converge(machine())) == []
+    assert ok(vms.converge(machine(), state="absent")) == [("delete", "vm", "lv-r1"), ("delete", "disk", "lv-r1")]
+    assert vms.traces() == []
+
+
 # -- what a machine does by itself, or somebody with it -------------------------------------------------------------
 
 
