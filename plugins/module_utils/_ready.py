@@ -100,10 +100,11 @@ class Watch:
             return _ready(one, boot, now, known[2] if known is not None and known[0] == boot.identity else None)
         try:
             log, scan = self._read_on(one, boot)
-            why = self._in_the_way(one, scan, lambda: log.written_since(now - SILENT))
+            why = self._in_the_way(one, log, scan, now)
             if why is None:
                 return _ready(one, boot, now, scan)
-            over = bool(scan.failure) and not log.written_since(now - AGAIN)
+            late = now - boot.since > one.readiness.timeout
+            over = bool(scan.failure) and (late or not log.written_since(now - AGAIN))
         except LabError as error:
             return starting(one, boot.since, now, why=str(error))
         if over:
@@ -114,27 +115,32 @@ class Watch:
             )
         return starting(one, boot.since, now, last=scan.last, marker=scan.marker, failure=scan.failure, why=why)
 
-    def _in_the_way(self, one: Access, scan: Scan, busy: t.Callable[[], bool]) -> str | None:
+    def _in_the_way(self, one: Access, log: Log, scan: Scan, now: float) -> str | None:
         """Why a node is not ready, if there is more to say than that what is waited for did not come; None where it is ready."""
         probe = one.readiness
         if probe.probe == "log":
             return None if scan.ready else ""
         if probe.probe == "console":
-            return self._on_console(one, scan.screen, busy)
+            return self._on_console(one, log, scan, now)
         return answer(probe) or None
 
-    def _on_console(self, one: Access, screen: t.Sequence[str], busy: t.Callable[[], bool]) -> str | None:
+    def _on_console(self, one: Access, log: Log, scan: Scan, now: float) -> str | None:
         """The same of what its console shows. It is opened only where its log has not that already, and nothing comes any more: somebody
         may be at it, and a key that a machine gets while it starts may be kept, and be the answer to what it asks later.
         """
-        pattern = one.readiness.pattern
+        pattern, screen = one.readiness.pattern, scan.screen
         if any(re.search(pattern, line) for line in screen):
             return None
-        if busy():
+        if log.written_since(now - SILENT):
             return ""
+
+        def again() -> list[str]:
+            _feed(scan, log)
+            return scan.screen
+
         try:
             with contextlib.closing(self._server.virt.console(one.name)) as stream:
-                return None if _ready_console.probe(stream, screen, pattern) else ""
+                return None if _ready_console.probe(stream, screen, pattern, again) else ""
         except LabError as error:
             return str(error)
 
@@ -144,14 +150,18 @@ class Watch:
         if known is None or known[0] != boot.identity:
             known = self._reading[one.node] = (boot.identity, self._log(one, boot), Scan(one.readiness))
         _identity, log, scan = known
-        for piece in log.news():
-            scan.feed(piece)
+        _feed(scan, log)
         return log, scan
 
     def _log(self, one: Access, boot: _Boot) -> Log:
         if isinstance(boot.found, DockerContainer):
             return ContainerLog(self._server.docker, boot.found)
         return MachineLog(console_log(self._lab, one.name), boot.since)
+
+
+def _feed(scan: Scan, log: Log) -> None:
+    for piece in log.news():
+        scan.feed(piece)
 
 
 def _ready(one: Access, boot: _Boot, now: float, scan: Scan | None = None) -> State:

@@ -27,10 +27,11 @@ ANSWER = 2.0
 """Seconds that the answer to it has."""
 
 
-def probe(stream: ConsoleStream, before: t.Sequence[str], pattern: str) -> bool:
+def probe(stream: ConsoleStream, before: t.Sequence[str], pattern: str, again: t.Callable[[], t.Sequence[str]] | None = None) -> bool:
     """Whether the screen shows the pattern, now or after Enter, which is sent only where nothing is going on and nothing is asked.
 
-    before: the lines that were on the screen when the console was opened.
+    before: the lines that were on the screen before the console was opened. again: tells them once more, as something may have come while
+    it was being opened.
     """
     wanted, screen = re.compile(pattern), Screen()
     received = 0
@@ -50,7 +51,10 @@ def probe(stream: ConsoleStream, before: t.Sequence[str], pattern: str) -> bool:
 
     if any(wanted.search(line) for line in before) or shows(IDLE):
         return True
-    if received or not _dialog.may_send_enter(before):
+    there = again() if again is not None else before
+    if any(wanted.search(line) for line in there):
+        return True
+    if received or not _dialog.may_send_enter(there):
         return False
     stream.write(b"\r")
     return shows(ANSWER)

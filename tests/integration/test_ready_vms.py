@@ -176,6 +176,7 @@ def test_a_console_is_woken_by_enter_and_a_question_on_it_is_left_to_its_user(gu
         line.login()
         line.send("shell echo -n 'Would you like to enter the dialog? [''no]: ' >/dev/ttyS0; read x </dev/ttyS0; echo answered \"<$x>\"\n")
         line.wait_for(r"dialog\? \[no\]: $")
+    guests.forget()
     guests.hush("admin1")
     state, reason = guests.state("admin1", {"probe": "console", "pattern": "answered <[m>]"})
     assert (state, reason.rpartition("; ")[2]) == ("starting", "last: Would you like to enter the dialog? [no]:")

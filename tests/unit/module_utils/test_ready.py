@@ -175,6 +175,9 @@ def test_a_failure_counts_when_silence_follows_and_is_none_where_it_became_ready
     (state,) = _ready.look(server, "demo", [one], BEGUN + 33)
     assert (state.state, state.marker, state.settled) == ("failed", "panic", True)
     assert state.reason == "its log shows Kernel panic: no root, after which it does not become ready"
+    write(folder, b"\nstill talking")
+    assert told(server, one)[0][0] == "starting"
+    assert told(server, one, after=601) == [("failed", state.reason)]
     write(folder, b"\nlogin:")
     assert told(server, one) == [("ready", "")]
 
@@ -192,6 +195,14 @@ def test_the_answer_of_a_console_is_read_to_its_end(virt: Virt) -> None:
     stream.coming = b""
     assert _ready_console.probe(stream, ["booting"], "^vios#$")
     assert _ready_console.probe(stream, ["booting"], "vios#vios#") is False
+
+
+def test_a_question_that_came_while_the_console_was_opened_gets_no_enter(virt: Virt) -> None:
+    stream = Slow(virt)
+    stream.coming = b""
+    assert not _ready_console.probe(stream, ["booting"], "^vios#$", lambda: ["booting", "configure it? [no]: "])
+    assert _ready_console.probe(stream, ["booting"], "^vios#$", lambda: ["booting", "vios#"])
+    assert stream.coming == b""
 
 
 def test_a_console_is_not_opened_where_its_log_shows_it_already_or_the_machine_is_writing(
