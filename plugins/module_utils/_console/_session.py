@@ -93,15 +93,19 @@ class Session:
             raise self.error(f"is at {found!r} after {command!r}", hint=f"a prompt like {prompt} is expected; see save_config of its kind")
         return found
 
-    def step(self, command: str, *, password: str = "", timeout: float = 30.0) -> str:
+    def step(self, command: str, *, password: str = "", timeout: float = 120.0) -> str:
         """Give a command that may lead to another prompt, by a password where one is asked for. Returns what it wrote."""
-        start = self.screen.row
+        start, deadline = self.screen.row, time.monotonic() + timeout
         if password:
             self._secrets.add(password)
         self.send_line(command)
-        self.react(timeout)
-        self.prompt = Waking(self, ANY_PROMPT, "", password, configures=True).run(time.monotonic() + timeout)
-        return self._output(start, "", nudged=False)
+        nudged = False
+        while self.settle(SLOW, deadline, lambda: self._waits(start)) and not self._waits(start):
+            if not nudged and self._covered():
+                nudged = True
+                self._stream.write(b"\r")
+        self.prompt = Waking(self, ANY_PROMPT, "", password, configures=True).run(deadline)
+        return self._output(start, "", nudged=nudged)
 
     def run(self, command: str, *, timeout: float = 120.0, limit: int = LIMIT) -> str:
         """Give a command at the prompt where it is. Returns what it wrote, without command and prompts, the pages put together."""
@@ -170,6 +174,17 @@ class Session:
 
     def _back(self, start: int) -> bool:
         return self.screen.row > start and self.screen.line.strip() == self.prompt
+
+    def _waits(self, start: int) -> bool:
+        """Whether it waits for something, in a line below that one."""
+        line = self.screen.line
+        waits = (_dialog.asks, _dialog.asks_user, _dialog.asks_password, _dialog.pager)
+        return self.screen.row > start and (bool(re.search(rf"{ANY_PROMPT}\s*$", line)) or any(kind(line) for kind in waits))
+
+    def _covered(self) -> bool:
+        """Whether a message of the system took the line of the prompt. What only takes its time may ask something, and gets no Enter."""
+        above = [line for line in self.screen.lines(self.screen.row - 2)[:-1] if line.strip()]
+        return not self.screen.line.strip() and bool(above) and _dialog.noise(above[-1])
 
     def _output(self, start: int, above: str, *, nudged: bool) -> str:
         lines = [line.rstrip() for line in self.screen.lines(start)[1:]]

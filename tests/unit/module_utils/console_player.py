@@ -17,7 +17,9 @@ PIECE = 7
 """Bytes that are read at once: escape sequences come in two pieces."""
 PAUSE = b"\xff"
 """In what is written: the device says nothing for a while, and goes on."""
-SILENCE = 1.0
+LONG = b"\xfe"
+"""The same for longer than anybody would wait who does not know what was asked for."""
+SILENCE = {PAUSE: 1.0, LONG: 8.0}
 """Seconds of that while."""
 ERASE = b"\x15"
 """Takes back a line that was typed."""
@@ -31,9 +33,9 @@ class Talk:
     start: waits for Enter, empty where nothing does. login, secret: ask for a name and for a password, empty where they are not asked for.
     prompts: of the levels, from the first one after the login on, each with what stands before it; moves: commands that lead to another
     one; top: the one where the configuration is shown; configuring: the one where it is changed. locked: the command that asks for a
-    password on its way there. answers: to further commands. command: shows the configuration; output: that, and expected: what is kept
-    of it. pager: stands below a page; erased: comes before the next. redraws: the line is written anew with each key. noise: a message
-    that comes by itself. save: how it is read where no kind says it.
+    password on its way there. answers: to further commands; asking: the one that asks something. command: shows the configuration;
+    output: that, and expected: what is kept of it. pager: stands below a page; erased: comes before the next. redraws: the line is
+    written anew with each key. noise: a message that comes by itself. save: how it is read where no kind says it.
     """
 
     prompts: tuple[bytes, ...]
@@ -50,6 +52,7 @@ class Talk:
     configuring: int = -1
     locked: str = ""
     answers: dict[str, bytes] = field(default_factory=dict)
+    asking: str = ""
     pager: bytes = b""
     erased: bytes = b""
     page: int = 5
@@ -97,6 +100,7 @@ class Player:
         self._obeys = obeys
         self._noisy = noisy
         self._out = b""
+        self._silent = 0.0
         self._typed = b""
         self._level = 0
         self._paging = bool(talk.pager)
@@ -132,11 +136,15 @@ class Player:
 
     def read(self, timeout: float) -> bytes:
         assert self.open, "a console that is closed is read"
-        if self._out.startswith(PAUSE):
+        self._silent -= timeout
+        if self._silent > 0:
+            return b""
+        if (silence := SILENCE.get(self._out[:1])) is not None:
             self._out = self._out[1:]
-            if timeout < SILENCE:
+            self._silent = silence - timeout
+            if self._silent > 0:
                 return b""
-        piece = self._out[:PIECE].partition(PAUSE)[0]
+        piece = re.split(rb"[\xfe\xff]", self._out[:PIECE])[0]
         self._out = self._out[len(piece) :]
         return piece
 
@@ -238,6 +246,9 @@ class Player:
                 self._level = talk.moves[line]
             elif line in talk.answers:
                 self._out += talk.answers[line]
+                if line == talk.asking:
+                    self._state = "asks"
+                    return
             elif line.strip() and not self._sets_pager(line):
                 self._out += talk.unknown
             self._show_prompt()

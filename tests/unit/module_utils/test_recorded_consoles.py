@@ -21,8 +21,10 @@ import pytest
 from ansible_collections.archetype.lab.plugins.module_utils import _ready_commands, _save, _server
 from ansible_collections.archetype.lab.plugins.module_utils._console import _waking
 from ansible_collections.archetype.lab.plugins.module_utils._console._dialog import may_send_enter
+from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
 from ansible_collections.archetype.lab.plugins.module_utils._console._text import Screen
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Probe
+from ansible_collections.archetype.lab.plugins.module_utils._errors import VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
 from ansible_collections.archetype.lab.plugins.module_utils._ready import look
 from ansible_collections.archetype.lab.plugins.module_utils._ready_commands import Runner
@@ -32,7 +34,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._ready_state import 
 from ansible_collections.archetype.lab.plugins.plugin_utils import _kinds
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
-from ansible_collections.archetype.lab.tests.unit.module_utils.console_player import PASSWORD, USERNAME, Player, Recorded, Talk
+from ansible_collections.archetype.lab.tests.unit.module_utils.console_player import LONG, PASSWORD, USERNAME, Player, Recorded, Talk
 from ansible_collections.archetype.lab.tests.unit.module_utils.consoles import RECORDINGS
 from ansible_collections.archetype.lab.tests.unit.plugin_utils.machines import Lab, one_node
 
@@ -370,3 +372,21 @@ def test_commands_after_a_boot_are_given_at_the_console(kind: str, folder: Path)
     again = Runner(server_of(player), "t", load("t"))
     again.run([one], {"vm": "boot"}, [state])
     assert (again.changes, player.sent) == ([], b"")
+
+
+def test_a_command_that_takes_its_time_is_waited_for_and_one_that_asks_is_left_to_the_user(folder: Path) -> None:
+    (recorded,) = [one for one in RECORDINGS if "cisco_vios" in one.kinds]
+    talk = t.cast(Talk, recorded.talk)
+    slow = replace(talk, answers={"crypto key generate rsa": b"Generating\r\n" + LONG + b"[OK] (took 8 s)\r\n"})
+    player = Player(slow, "top")
+    session = Session(player, "vm", player.shown)
+    session.wake(timeout=20)
+    assert session.step("crypto key generate rsa", timeout=20) == "Generating\n[OK] (took 8 s)\n"
+    assert player.sent == b"crypto key generate rsa\r"
+    asking = replace(talk, prompts=(b"r1>", b"r1#"), answers={"reload": b"Proceed with reload? [confirm]"}, asking="reload")
+    player = Player(asking, "top")
+    session = Session(player, "vm", player.shown)
+    session.wake(timeout=20)
+    with pytest.raises(VerifyError, match="asks what is yours to answer"):
+        session.step("reload", timeout=20)
+    assert player.sent == b"reload\r"
