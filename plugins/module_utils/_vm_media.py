@@ -72,7 +72,7 @@ def _faults(medium: Medium) -> t.Iterator[str]:
     yield from (f"the content of {one.path!r} is not base64" for one in medium.files if _content(one.content) is None)
     if medium.archive and (not _is_path(medium.archive) or "/" in medium.archive):
         yield f"no archive can be called {medium.archive!r}"
-    names = [medium.archive] if medium.archive else sorted({*paths, *_folders(paths)})
+    names = [medium.archive] if medium.archive else sorted({*(good := list(filter(_is_path, paths))), *_folders(good)})
     size = sum(len(_content(one.content) or b"") for one in medium.files)
     yield from _vm_fat.faults(_label(medium), names, size) if medium.type == "usb" else _vm_iso.faults(_label(medium), names)
 
