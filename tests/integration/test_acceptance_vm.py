@@ -33,7 +33,7 @@ def make(world: World, name: str) -> Lab:
         "c2": addressed("srv3", "10.3.0.3/24"),
     }
     links = [("g1:eth1", "c1:eth1"), ("g1:eth2", "g2:eth1"), ("g2:eth2", "c2:eth1")]
-    lab = make_lab(world.folder / name, name, nodes, links, kinds_path=[str(KINDS)])
+    lab = make_lab(world.folder / name, name, nodes, links, kinds_path=[str(KINDS)], management=True)
     for node, text in CONFIG.items():
         lab.file.with_name(f"{node}.cfg").write_text(text)
     return lab
@@ -47,6 +47,7 @@ def said(world: World, lab: Lab, node: str, command: str) -> str:
     """What a guest answers on its serial console, which is given back afterwards."""
     with console(world, lab, node) as line:
         line.login("admin", "admin")
+        line.run("terminal length 0")
         return str(line.run(command))
 
 
@@ -104,7 +105,16 @@ def test_guests_are_configured_by_their_media_and_reach_containers_on_this_and_o
     assert unreached(world, lab) == []
     again = world.deploy(lab).green()
     assert again.changes() == NOTHING, again.changes()
-    assert set(again.links()) == {NEAR, BETWEEN, FAR}
+    assert set(again.links()) == {NEAR, BETWEEN, FAR, "management"}
+
+
+def test_guests_have_their_addresses_of_the_management_network(world: World, lab: Lab) -> None:
+    """They asked for them by DHCP, each on its own server, and are reached at them from every node."""
+    told = {one["name"]: one["management"]["ipv4"] for one in world.play("status_lab", lab).report["nodes"]}
+    for node in ("g1", "g2"):
+        world.wait(lambda node=node: f" {told[node]}/" in said(world, lab, node, "show interfaces"), 30, f"{node} has its address")  # type: ignore[misc]
+        assert " 0% packet loss" in world.node("srv3", lab.container("c2"), "ping", "-c1", "-W2", told[node])
+    assert " 0% packet loss" in said(world, lab, "g1", f"ping {told['g2']}")
 
 
 def _destroyed(world: World, lab: Lab) -> None:
