@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.vm_server import BLANK, LAB, MIB, Json, VmServer, machine, ok, vm_server, vms
+from tests.integration.vm_server import BLANK, BRIDGE, LAB, MIB, Json, VmServer, machine, ok, vm_server, vms
 
 __all__ = ["vm_server", "vms"]
 
@@ -91,7 +91,7 @@ def footprint(server: VmServer) -> list[str]:
 
 def bare(node: str, image: str, **fields: Any) -> Json:
     path = image if image.startswith("/") else f"{HOME}/{image}"
-    return machine(node, image=path, nics=[], **fields)
+    return machine(node, **{"image": path, "nics": [], **fields})
 
 
 IMAGES = {
@@ -167,6 +167,17 @@ def test_everything_that_is_wrong_is_told_at_once_before_anything_is_made(vms: V
 def _medium(path: str, **fields: Any) -> Json:
     files = [{"path": path, "content": base64.b64encode(b"hostname r1").decode()}]
     return {"type": "iso", "label": "config", "bus": "scsi", "files": files, **fields}
+
+
+def test_a_lab_with_such_an_image_gets_no_tap_either(vms: VmServer, images: VmServer) -> None:
+    before = footprint(vms)
+    port = {"name": "lvt-new", "device": "tap", "node": "r1", "interface": "eth1", "mtu": 1500, "tag": 101}
+    broken = bare("r1", "truncated.qcow2", nics=[{"mac": "02:00:00:00:00:01", "tap": "lvt-new"}])
+    declared = {"lab": LAB, "server": "srv1", "bridge": {"name": BRIDGE}, "ports": [port], "vms": [broken]}
+    for check_mode in (True, False):
+        result = vms.module("lab_converge", declared=declared, check_mode=check_mode)
+        assert [one["objects"] for one in result["errors"]] == [[f"{HOME}/truncated.qcow2"]]
+        assert footprint(vms) == before
 
 
 def test_what_only_looks_odd_is_taken(vms: VmServer, images: VmServer) -> None:
