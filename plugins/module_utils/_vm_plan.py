@@ -43,7 +43,9 @@ def plan(
     found = VmsPlan(lab, state, have)
     names = {one.name for one in want}
     if state == "absent":
-        _plan_drop(found, lambda name: prune or name in names)
+        nodes = {one.node for one in want}
+        renamed = {name for name in have.domains if have.ours(name, lab) and have.marks[name].node in nodes}
+        _plan_drop(found, lambda name: prune or name in names | renamed)
         return found
     if prune:
         _plan_drop(found, lambda name: name not in names)

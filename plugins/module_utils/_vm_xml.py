@@ -23,7 +23,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import (
     faults,
     smbios_part,
 )
-from ansible_collections.archetype.lab.plugins.module_utils._vm_xml_read import NAMESPACE, NESTED_FLAGS, OFFLOADS, read
+from ansible_collections.archetype.lab.plugins.module_utils._vm_xml_read import NAMESPACE, NESTED, NESTED_FLAGS, OFFLOADS, read
 
 Element = ElementTree.Element
 
@@ -71,6 +71,9 @@ def _metadata(root: Element, spec: DomainSpec) -> None:
     mark = _add(_add(root, "metadata"), f"{{{NAMESPACE}}}domain")
     for key in ("lab", "node", "kind", "image", "backing"):
         mark.set(key, getattr(spec.mark, key))
+    flags = [f"-{flag}" for flag in spec.cpu_flags_off] + ([NESTED] if spec.nested else [])
+    if flags:
+        mark.set("flags", " ".join(flags))
 
 
 def _firmware(root: Element, spec: DomainSpec) -> None:

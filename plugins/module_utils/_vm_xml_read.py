@@ -18,6 +18,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import Disk
 NAMESPACE = "https://archetype-lab.example/xmlns/1"
 NESTED_FLAGS = ("svm", "vmx")
 """What a CPU has that runs machines itself, of AMD and of Intel; each is had where the server has it."""
+NESTED = "nested"
 
 OFFLOADS = {
     "host": ("csum", "gso", "tso4", "tso6", "ecn", "ufo"),
@@ -38,7 +39,7 @@ def read(xml: str) -> DomainSpec | None:
     if mark is None:
         return None
     loader, nvram = root.find("os/loader"), root.find("os/nvram")
-    flags = [(one.get("policy", ""), one.get("name", "")) for one in root.iterfind("cpu/feature")]
+    flags_off, nested = _flags(root, mark)
     serials = root.findall("devices/serial")
     return DomainSpec(
         name=_text(root.find("name")),
@@ -50,9 +51,9 @@ def read(xml: str) -> DomainSpec | None:
         cpus=_number(_text(root.find("vcpu"))),
         log=_get(root, "devices/serial/log", "file"),
         cpu_model=_text(root.find("cpu[@mode='custom']/model")),
-        cpu_flags_off=tuple(name for policy, name in flags if policy == "disable"),
+        cpu_flags_off=flags_off,
         sockets=_number(_get(root, "cpu/topology", "sockets")),
-        nested={name for policy, name in flags if policy in ("optional", "require")} >= set(NESTED_FLAGS),
+        nested=nested,
         efi=_text(loader),
         nvram=_text(nvram),
         nvram_template="" if nvram is None else nvram.get("template", ""),
@@ -63,6 +64,18 @@ def read(xml: str) -> DomainSpec | None:
         serial_ports=tuple(_number(_get(one, "source", "service")) for one in serials if one.get("type") == "tcp"),
         graphics=_get(root, "devices/graphics", "type") or "none",
     )
+
+
+def _flags(root: Element, mark: Element) -> tuple[tuple[str, ...], bool]:
+    """What the CPU must not have, and whether it runs machines. Of a model that runs libvirt tells what QEMU made of it (C(check) is
+    C(full) then), and not what was asked for: that is in the mark it was started with.
+    """
+    if _get(root, "cpu", "check") == "full":
+        asked = mark.get("flags", "").split()
+        return tuple(one[1:] for one in asked if one.startswith("-")), NESTED in asked
+    flags = [(one.get("policy", ""), one.get("name", "")) for one in root.iterfind("cpu/feature")]
+    off = tuple(name for policy, name in flags if policy == "disable")
+    return off, {name for policy, name in flags if policy in ("optional", "require")} >= set(NESTED_FLAGS)
 
 
 def _text(element: Element | None) -> str:

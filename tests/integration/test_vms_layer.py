@@ -189,11 +189,13 @@ def test_a_machine_whose_folder_somebody_removed_is_still_found(vms: VmServer) -
 
 
 def test_what_runs_goes_on_and_is_told_to_need_a_restart(vms: VmServer) -> None:
-    before, after = machine(medium=medium("a")), machine(memory=48 * MIB, cpus=2, medium=medium("b"), data_disks=[MIB])
-    ok(vms.converge(before))
+    cpu: Json = {"cpu_model": "Nehalem", "cpu_flags_off": ["avx2"], "nested": True}
+    before = machine(medium=medium("a"), hardware=cpu)
+    after = machine(memory=48 * MIB, cpus=2, medium=medium("b"), data_disks=[MIB], hardware={"cpu_model": "Nehalem"})
+    assert status(vms.converge(before)) == [("running", [])]
     pid, media = vms.pid("lv-r1"), [name for name in vms.files() if "config-" in name]
     found = vms.as_predicted(after)
-    named = ["memory", "cpus", "config medium", "data disk 1"]
+    named = ["memory", "cpus", "cpu flags off", "nested virtualization", "config medium", "data disk 1"]
     assert (fields(found), reasons(found)) == ({"r1": named}, ["it needs a restart"])
     assert "update" in found["plan"]
     for again in (found, vms.as_predicted(after)):

@@ -163,6 +163,7 @@ def eventually(look: Any, wanted: Any, seconds: float = 10.0) -> None:
 @pytest.fixture(scope="session")
 def vm_server(testbed: Testbed) -> VmServer:
     server = VmServer(testbed.servers[0])
+    server.reset()
     server.run("mkdir", "-p", "/var/lib/libvirt/images")
     server.run("qemu-img", "create", "-q", "-f", "qcow2", BLANK, "1M")
     ok(server.module("ovs_bridge", bridges=[{"name": BRIDGE}]))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import ConsoleStream, Domain, Host
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import ConsoleStream, Domain, Host, Status
 
 HOST = Host(
     libvirt="9.0.0",
@@ -63,7 +63,7 @@ class FakeLibvirt:
         with self.lock:
             self.calls.append(("start", name))
             number = next(self.number)
-            status = "crashed" if name in self.die else "running"
+            status: Status = "crashed" if name in self.die else "running"
             one = self.known[name]
             self.known[name] = replace(one, status=status, live_xml=one.xml, started=f"{number}", started_at=1.0e9 + number)
 

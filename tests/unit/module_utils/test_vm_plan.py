@@ -294,6 +294,15 @@ def test_a_domain_of_another_name_with_the_uuid_is_refused_unless_it_goes() -> N
     assert found.drops == ["mine"]
 
 
+def test_a_machine_that_somebody_renamed_goes_with_its_node() -> None:
+    have = there(machine(), status="shutoff")
+    renamed = replace(have.domains["demo-r1"], name="mine")
+    have = replace(have, domains={"mine": renamed}, marks={"mine": Mark(LAB, "r1")})
+    found = decide(machine(), have, state="absent")
+    assert (found.drops, found.folders, found.kept) == (["mine"], ["demo-r1"], {})
+    assert decide(machine("r2"), have, state="absent").drops == []
+
+
 def test_only_the_labs_own_machines_go() -> None:
     have = there(machine(), machine("r2"))
     alien = Domain("alien", "1", "running", "<domain/>")

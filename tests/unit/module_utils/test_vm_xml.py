@@ -131,6 +131,17 @@ def test_processors() -> None:
     assert root(replace(SPEC, sockets=0)).find("cpu/topology") is None
 
 
+def test_what_qemu_made_of_a_cpu_is_not_taken_for_what_was_asked_for() -> None:
+    """Of one with a model that runs, libvirt tells all features that were had or not (seen with libvirt 9 and QEMU 7.2)."""
+    spec = replace(SPEC, cpu_model="Nehalem")
+    live = _vm_xml.build(spec).replace('check="none"', 'check="full"')
+    live = live.replace("</cpu>", '<feature policy="disable" name="vme"/></cpu>').replace(
+        'policy="optional" name="vmx"', 'policy="disable" name="vmx"'
+    )
+    assert _vm_xml.read(live) == spec
+    assert _vm_xml.read(live.replace("-smep -umip nested", "-smep")) == replace(spec, cpu_flags_off=("smep",), nested=False)
+
+
 def test_firmware() -> None:
     kept, stateless, bios = SPEC, replace(SPEC, nvram="", nvram_template=""), replace(SPEC, efi="", nvram="", nvram_template="")
     assert root(kept).find("os/nvram").attrib == {"template": "/fw/vars.fd"}  # type: ignore[union-attr]
