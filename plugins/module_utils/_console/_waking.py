@@ -21,8 +21,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
     from ansible_collections.archetype.lab.plugins.module_utils._errors import VerifyError
 
-ANY_PROMPT = r"^[\w.@()/:~\[\]<*+!{}-]{0,80}(?: [\w~/.()@:-]{1,40})? ?[>#$%]"
-"""A prompt of any device."""
+ANY_PROMPT = r"^[\w.@()/:~\[\]<*+!{}-]{0,80}(?: [\w~/.()@:-]{1,40})? ?(?:[>#$]|(?<!\d)%)"
+"""A prompt of any device. What is 50% done is none."""
 _HALF_TYPED = re.compile(r"^[\w.@()/:~\[\]<*-]+ ?[>#$] ?[\w/]")
 CLEAR = "\x15"
 """Takes back what was typed in a line, and does nothing else."""

@@ -390,3 +390,26 @@ def test_a_command_that_takes_its_time_is_waited_for_and_one_that_asks_is_left_t
     with pytest.raises(VerifyError, match="asks what is yours to answer"):
         session.step("reload", timeout=20)
     assert player.sent == b"reload\r"
+
+
+@pytest.mark.parametrize(
+    ("line", "prompt"),
+    [
+        ("r1>", True),
+        ("r1(config-if)#", True),
+        ("RP/0/RP0/CPU0:ios#", True),
+        ("admin@vr1> ", True),
+        ("root@% ", True),
+        ("[admin@gw1] > ", True),
+        ("root@OpenWrt:/# ", True),
+        ("[vrf:none] root@re0:~# ", True),
+        ("Loading 50%", False),
+        ("100%", False),
+        ("Press RETURN to get started!", False),
+        ("description to <HUAWEI2>", False),
+        ("Proceed with reload? [confirm]", False),
+        ("login:", False),
+    ],
+)
+def test_which_lines_may_be_prompts(line: str, prompt: bool) -> None:
+    assert bool(re.search(rf"{_waking.ANY_PROMPT}\s*$", line)) is prompt
