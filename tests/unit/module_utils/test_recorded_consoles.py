@@ -23,7 +23,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._console import _wak
 from ansible_collections.archetype.lab.plugins.module_utils._console._dialog import may_send_enter
 from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
 from ansible_collections.archetype.lab.plugins.module_utils._console._text import Screen
-from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Probe
+from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Probe, Save
 from ansible_collections.archetype.lab.plugins.module_utils._errors import VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
 from ansible_collections.archetype.lab.plugins.module_utils._ready import look
@@ -347,7 +347,7 @@ def test_what_is_asked_is_left_to_the_user(recorded: Recorded, asked: bytes, fol
     assert "run again" in found.hint
 
 
-_ANY = _save.Save("console", "show", prompt=">")
+_ANY = Save("console", "show", prompt=">")
 
 
 @pytest.mark.parametrize(("talk", "kind"), FAMILIES)
