@@ -21,7 +21,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port impor
 from ansible_collections.archetype.lab.plugins.module_utils._parallel import fetch
 from ansible_collections.archetype.lab.plugins.module_utils._ready_logs import ContainerLog, Log, MachineLog, console_log
 from ansible_collections.archetype.lab.plugins.module_utils._ready_scan import Scan, shown
-from ansible_collections.archetype.lab.plugins.module_utils._ready_state import State, port_of, probed, starting
+from ansible_collections.archetype.lab.plugins.module_utils._ready_state import State, port_of, probed, starting, where_to_look
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -108,7 +108,7 @@ class Watch:
         except LabError as error:
             return starting(one, boot.since, now, why=str(error))
         if over:
-            reason = f"its log shows {scan.failure}, after which it does not become ready"
+            reason = f"its log shows {scan.failure}, after which it does not become ready; {where_to_look(one)}"
             waited = max(0, int(now - boot.since))
             return State(
                 one.node, one.type, "failed", boot.since, waited, one.readiness.timeout, reason=reason, last=scan.last, marker=scan.marker

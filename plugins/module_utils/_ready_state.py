@@ -71,6 +71,11 @@ def probed(one: Access) -> bool:
     return one.readiness.probe in ("tcp", "ssh") or (one.readiness.probe != "none" and bool(one.readiness.pattern))
 
 
+def where_to_look(one: Access) -> str:
+    """What a person does next about a node that is not ready."""
+    return f"look at it: virsh console {one.name}" if one.type == "vm" else f"look at it: docker logs {one.name}"
+
+
 def starting(one: Access, since: float, now: float, *, last: str = "", marker: str = "", failure: str = "", why: str = "") -> State:
     """A node that is not ready yet; late, when it should be by now. failure: the line that shows one. why: what is in the way."""
     waited, limit = max(0, int(now - since)), one.readiness.timeout
@@ -79,7 +84,7 @@ def starting(one: Access, since: float, now: float, *, last: str = "", marker: s
     if late:
         words = f"is not ready after {waited} s, its kind gives it {limit} s: it waits for {subject(one.readiness)}"
     seen = f"its log shows {failure}, after which it may start again" if failure else f"seen: {marker}" if marker else ""
-    told = [words, why, seen, f"last: {last}" if last else ""]
+    told = [words, why, seen, f"last: {last}" if last else "", where_to_look(one) if late else ""]
     return State(one.node, one.type, "starting", since, waited, limit, late, "; ".join(part for part in told if part), last, marker)
 
 

@@ -132,13 +132,7 @@ def hold(
             one = waited[state.node]
             found.failed.add(one.want.name)
             found.unmet[state.node] = UNREADY
-            errors.append(
-                VerifyError(
-                    f"node {state.node} is waited for, and is not ready: {state.reason}",
-                    hint=f"look at its console: virsh console {one.want.name}",
-                    objects=(one.want.name,),
-                )
-            )
+            errors.append(VerifyError(f"node {state.node} is waited for, and is not ready: {state.reason}", objects=(one.want.name,)))
     return errors
 
 

@@ -152,7 +152,8 @@ def test_a_node_that_fails_and_one_that_is_late_are_told_and_their_links_stay(wo
         run = world.deploy(lab).failed()
         states = run.nodes()
         assert states["dead"][0] == "error"
-        assert states["dead"][1] == "its log shows Kernel panic - not syncing: no root, after which it does not become ready"
+        shown = "its log shows Kernel panic - not syncing: no root, after which it does not become ready"
+        assert states["dead"][1] == f"{shown}; look at it: docker logs {lab.container('dead')}"
         assert states["late"][0] == "error"
         assert "it waits for 'System (is )?ready'; seen: Loading; last: still at it" in states["late"][1]
         assert states["well"] == ("ready", "")

@@ -157,7 +157,10 @@ def test_a_node_that_is_late_is_not_settled_by_its_line_but_by_its_time(server: 
     docker.logged["c1"] = ["no license"]
     (state,) = _ready.look(server, "demo", [one], BEGUN + 601)
     assert (state.state, state.late, state.settled) == ("starting", True, True)
-    assert state.reason == "is not ready after 601 s, its kind gives it 600 s: it waits for 'login:'; last: no license"
+    assert (
+        state.reason
+        == "is not ready after 601 s, its kind gives it 600 s: it waits for 'login:'; last: no license; look at it: docker logs c1"
+    )
     docker.logged["c1"] = ["login:"]
     assert _ready.look(server, "demo", [one], BEGUN + 700)[0].state == "ready"
 
@@ -174,7 +177,8 @@ def test_a_failure_counts_when_silence_follows_and_is_none_where_it_became_ready
     assert state.reason == f"waits for 'login:' since 21 s of 600 s; {reason}"
     (state,) = _ready.look(server, "demo", [one], BEGUN + 33)
     assert (state.state, state.marker, state.settled) == ("failed", "panic", True)
-    assert state.reason == "its log shows Kernel panic: no root, after which it does not become ready"
+    shown = "its log shows Kernel panic: no root, after which it does not become ready"
+    assert state.reason == f"{shown}; look at it: virsh console m1"
     write(folder, b"\nstill talking")
     assert told(server, one)[0][0] == "starting"
     assert told(server, one, after=601) == [("failed", state.reason)]
