@@ -244,7 +244,7 @@ def _changes_of(decided: VmPlan, found: VmsPlan) -> t.Iterator[Change]:
     if decided.mend:
         yield from found.have.outdated[want.name]
     if decided.medium:
-        yield Change("create", "medium", next(disk.path for disk in decided.spec.disks if disk.role == "config"), want.node)
+        yield from (Change("create", "medium", disk.path, want.node) for disk in decided.spec.disks if disk.role == "config")
     for path in decided.discard:
         yield Change("delete", "medium", path, want.node)
     if decided.step != "keep":

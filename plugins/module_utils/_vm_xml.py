@@ -61,8 +61,8 @@ def build(spec: DomainSpec) -> str:
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _add(parent: Element, name: str, content: str = "", /, **attributes: str) -> Element:
-    child = ElementTree.SubElement(parent, name, attributes)
+def _add(parent: Element, tag: str, content: str = "", /, **attributes: str) -> Element:
+    child = ElementTree.SubElement(parent, tag, attributes)
     child.text = content or None
     return child
 

@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - archetype.lab.attributes
   - archetype.lab.attributes.actiongroup_lab
+  - archetype.lab.access
 attributes:
   check_mode:
     description: Can run in check mode. It then reads the configurations as well, tells which files would change, and writes none.
@@ -36,105 +37,6 @@ options:
     type: str
     choices: [gathered]
     default: gathered
-  access:
-    description: The nodes, and how each is talked to. It is C(access) of the slice of a plan, or a part of it.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      node:
-        description: Name of the node.
-        type: str
-        required: true
-      type:
-        description: What it is.
-        type: str
-        choices: [container, vm]
-        required: true
-      name:
-        description: Name of the container or of the libvirt domain.
-        type: str
-        required: true
-      readiness:
-        description: How it is told that the node is ready, as in M(archetype.lab.lab_ready). One that is not is not asked for anything.
-        type: dict
-        suboptions:
-          probe:
-            description: What is looked at.
-            type: str
-            choices: [none, log, console, tcp, ssh]
-            default: none
-          pattern:
-            description: Regular expression of what its log or the screen of its console shows then.
-            type: str
-            default: ""
-          address:
-            description: Where V(tcp) and V(ssh) connect to.
-            type: str
-            default: ""
-          port:
-            description: Port for V(tcp) and V(ssh).
-            type: int
-            default: 0
-          timeout:
-            description: Seconds that the node has from its start.
-            type: int
-            default: 120
-          boot_markers:
-            description: Regular expressions for what it writes while it is on its way.
-            type: list
-            elements: str
-            default: []
-          failure_markers:
-            description: Regular expressions for what it writes when it never will be ready.
-            type: list
-            elements: str
-            default: []
-      save:
-        description: How its configuration is read.
-        type: dict
-        suboptions:
-          method:
-            description:
-              - V(exec) is a command in the container, V(file) a file of it. V(console) is the serial console of a virtual machine.
-              - Of other methods the result says that they cannot be used.
-            type: str
-            choices: [none, exec, console, ssh, file]
-            default: none
-          command:
-            description: The command, or the path of the file. Words of a command in a container are split as in a shell.
-            type: str
-            default: ""
-          prompt:
-            description: Regular expression of the prompt of its console where the command may be given.
-            type: str
-            default: ""
-          pager_off:
-            description: Command that turns the pager off.
-            type: str
-            default: ""
-          enable:
-            description: Command that leads to that prompt from any other. Where it asks for a password, it is given the one of the node.
-            type: str
-            default: ""
-          volatile:
-            description: Regular expressions of lines that are no part of the configuration, or differ each time. They are left out.
-            type: list
-            elements: str
-            default: []
-      post_boot:
-        description: Commands for its console after a boot. Not used here.
-        type: list
-        elements: str
-        default: []
-      username:
-        description: For a login on its console.
-        type: str
-        default: ""
-      password:
-        description: For a login on its console.
-        type: str
-        default: ""
   timeout:
     description: Seconds that a node has to show its configuration.
     type: float
@@ -176,8 +78,12 @@ configs:
     config: {description: Its configuration. Not where O(dest) is given., type: str}
     error: {description: Why there is none., type: str}
     hint: {description: What to do about it., type: str}
-    path: {description: With O(dest), the file., type: str}
-    changed: {description: With O(dest), whether the file was written., type: bool}
+    path:
+      description: With O(dest), the file.
+      type: str
+    changed:
+      description: With O(dest), whether the file was written.
+      type: bool
 """
 
 import dataclasses

@@ -35,7 +35,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils import _kinds
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
 from ansible_collections.archetype.lab.tests.unit.module_utils.console_player import LONG, PASSWORD, USERNAME, Player, Recorded, Talk
-from ansible_collections.archetype.lab.tests.unit.module_utils.consoles import RECORDINGS
+from ansible_collections.archetype.lab.tests.unit.module_utils.consoles.recordings import RECORDINGS
 from ansible_collections.archetype.lab.tests.unit.plugin_utils.machines import Lab, one_node
 
 BEGUN = 1767225600.0
