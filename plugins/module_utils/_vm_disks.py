@@ -13,38 +13,22 @@ is killed leaves no disk that is half there, or of another image than is said.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import shutil
 import stat
 import typing as t
-from dataclasses import asdict, dataclass
 
-from ansible_collections.archetype.lab.plugins.module_utils import _programs, _qcow2, _server, _vm_files
+from ansible_collections.archetype.lab.plugins.module_utils import _programs, _qcow2, _server, _vm_files, _vm_record
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._vm_record import Record
 
-FORMAT = 1
 SYSTEM = "disk.qcow2"
-_RECORD = "disk.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _FOLDER_MODE = 0o711
 """QEMU is a user of its own, who enters, and sees nothing that it was not given the name of."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the first disk was made on. digest: of the image, see C(Image.digest). made: false while it is being put in its place.
-
-    was: where the image was before, while the disk is told its new path.
-    """
-
-    image: str
-    digest: str
-    made: bool = True
-    was: str = ""
 
 
 # -- folders --------------------------------------------------------------------------------------------------------
@@ -113,7 +97,7 @@ def files(lab: str, domains: t.Iterable[str]) -> frozenset[str]:
 def _is_made(folder: str, domain: str) -> bool:
     """Whether its first disk is not one that a run which was killed was about to replace."""
     try:
-        record = _record(folder, domain)
+        record = _vm_record.read(folder, domain)
     except ReadError:
         return True  # C(overlays) tells of it; whoever only removes the machine need not know
     return record is None or record.made
@@ -175,29 +159,17 @@ def overlays(lab: str, domains: t.Iterable[str]) -> tuple[dict[str, str], list[L
 
 def _overlay(folder: str, domain: str) -> tuple[Record, _qcow2.Header] | None:
     path = os.path.join(folder, SYSTEM)
-    record = _record(folder, domain)
+    record = _vm_record.read(folder, domain)
     header = _header(path, domain)
     if header is None or (record is not None and not record.made):
         return None
     backing = [record.image, record.was] if record else []
     if record is None or header.backing not in backing or header.backing_format != "qcow2" or header.data_file:
-        said = f"it is based on {header.backing or 'nothing'}, and {backing[0] if backing else 'nothing'} is what is written in {_RECORD}"
+        wanted = backing[0] if backing else "nothing"
+        said = f"it is based on {header.backing or 'nothing'}, and {wanted} is what is written in {_vm_record.NAME}"
         hint = f"put back what was there; or remove {path}, which loses what the machine wrote, and deploy again"
         raise ReadError(f"{path} is not the disk that the lab made: {said}", hint=hint, objects=(domain,))
     return record, header
-
-
-def _record(folder: str, domain: str) -> Record | None:
-    path = os.path.join(folder, _RECORD)
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
-            kept = json.load(file)
-        return Record(str(kept["image"]), str(kept["digest"]), made=bool(kept["made"]), was=str(kept["was"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = f"remove {folder}, which loses what the machine wrote, and deploy again"
-        raise ReadError(f"{path} cannot be read: {error}", hint=hint, objects=(domain,)) from error
 
 
 def _header(path: str, domain: str) -> _qcow2.Header | None:
@@ -252,9 +224,9 @@ def make(lab: str, want: Vm, digest: str, paths: t.Iterable[str]) -> None:
     for path in paths:
         if path == system:
             _create(path, want.name, "-F", "qcow2", "-b", want.image)
-            _write_record(folder, want.name, Record(want.image, digest, made=False))
+            _vm_record.write(folder, want.name, Record(want.image, digest, made=False))
             _vm_files.settle(path, want.name)
-            _write_record(folder, want.name, Record(want.image, digest))
+            _vm_record.write(folder, want.name, Record(want.image, digest))
         elif path in data:
             _create(path, want.name, size=_whole(want.data_disks[data.index(path)]))
             _vm_files.settle(path, want.name)
@@ -279,9 +251,9 @@ def _rebase(path: str, want: Vm) -> None:
     if overlay is None:
         return
     record, header = overlay
-    _write_record(folder, want.name, Record(want.image, record.digest, was=header.backing))
+    _vm_record.write(folder, want.name, Record(want.image, record.digest, was=header.backing))
     _qemu_img(want.name, "rebase", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", want.image, path)
-    _write_record(folder, want.name, Record(want.image, record.digest))
+    _vm_record.write(folder, want.name, Record(want.image, record.digest))
 
 
 def _create(path: str, domain: str, *arguments: str, size: int | None = None) -> None:
@@ -308,15 +280,3 @@ def _qemu_img(domain: str, *arguments: str) -> None:
     if done.exit_code:
         said = " ".join(done.output.split()).removeprefix("qemu-img: ")
         raise ApplyError(f"qemu-img {arguments[0]} failed: {said}", hint="see that the disk has room", objects=(domain,))
-
-
-def _write_record(folder: str, domain: str, record: Record) -> None:
-    path = os.path.join(folder, _RECORD)
-    new = _vm_files.begin(path, domain)
-    try:
-        with open(new, "w", encoding="utf-8") as file:
-            json.dump({"format": FORMAT, **asdict(record)}, file)
-    except OSError as error:
-        _vm_files.drop(path)
-        raise _vm_files.unwritten(path, error, domain) from error
-    _vm_files.settle(path, domain)
