@@ -241,6 +241,51 @@ print(json.dumps([told(step) for step in steps]))
     assert opened["error"] == "ReadError"
 
 
+def test_another_domain_of_the_name_is_left_alone(virt: Adapter) -> None:
+    """Somebody may replace a domain while a run is at work, as looking at images takes its time."""
+    virt.define()
+    script = """
+virt.domains()
+import libvirt
+other = libvirt.open("qemu:///system")
+other.lookupByName(given["name"]).undefine()
+other.defineXML(given["xml"])
+steps = ["start", "destroy", "undefine", "console"]
+print(json.dumps([told(lambda: getattr(virt, step)(given["name"]))["error"] for step in steps]))
+"""
+    xml = XML.format(name=NAME, uuid="6f1c0a52-0000-4000-8000-000000000002", serial=TERMINAL)
+    assert virt(script, name=NAME, xml=xml) == ["ForeignError"] * 4
+    assert virt.virsh("domuuid", NAME).endswith("0002")
+
+
+def test_what_says_nothing_of_kvm_is_not_remembered(virt: Adapter) -> None:
+    """Without virtlogd no machine starts at all."""
+    virt.server.run(["rm", "-f", "/run/archetype-lab/kvm.json"], check=True)
+    virt.server.daemon("stop", "virtlogd")
+    script = "print(json.dumps(told(lambda: dataclasses.asdict(virt.host()))))"
+    found = virt(script)
+    virt.server.daemon("start", "virtlogd")
+    again = virt(script)
+    assert "virtlogd" in str(found), found
+    assert again["why_not"] == "" or "virtlogd" not in again["why_not"], again
+
+
+def test_a_call_that_does_not_end_is_given_up(virt: Adapter) -> None:
+    """libvirtd answers keepalives while a call waits in it, and nothing else is asked on that connection then."""
+    script = """
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt import _adapter
+_adapter.READ_TIMEOUT = 1.0
+virt._connection = type("Stuck", (), {"listAllDomains": lambda self, flags: time.sleep(60)})()
+began = time.monotonic()
+found = [told(virt.domains), told(lambda: virt.start("la-none")), told(virt.close)]
+print(json.dumps([found, time.monotonic() - began]))
+"""
+    (listed, started, closed), seconds = virt(script)
+    assert (listed["error"], started["error"], closed) == ("ReadError", "ApplyError", None)
+    assert "within 1 s" in listed["text"]
+    assert seconds < 5
+
+
 @pytest.mark.parametrize("how", ["stop", "freeze"])
 def test_a_libvirt_that_does_not_answer_is_not_an_empty_one(virt: Adapter, how: str) -> None:
     """Whether it is gone or only silent, and whether it went before or after the connection was made."""

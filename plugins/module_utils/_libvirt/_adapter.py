@@ -16,12 +16,24 @@ import re
 import shutil
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._libvirt._connection import changing, code, library, open_connection, reading
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ForeignError, LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt._connection import (
+    HINT,
+    changing,
+    code,
+    library,
+    open_connection,
+    reading,
+    within,
+)
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._consoles import open_console
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._host import read_host
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import ConsoleStream, Domain, Host, Libvirt, Status
 
+T = t.TypeVar("T")
+READ_TIMEOUT, CHANGE_TIMEOUT = 60.0, 120.0
+"""Seconds for one question, and for one change: QEMU may take a while to start on a server that starts many."""
+_AGAIN = "look who made it; this run leaves it alone"
 PID_DIR = "/run/libvirt/qemu"
 """Where libvirt keeps the numbers of QEMU's processes, C(<domain>.pid); the same for libvirtd and virtqemud."""
 SOCKET_DIRS = ("/var/lib/libvirt/qemu", "/var/lib/libvirt/qemu/channel/target")
@@ -44,11 +56,40 @@ class _Adapter:
         self._connection = connection
         self._run_dir = run_dir
         self._host: Host | None = None
+        self._seen: dict[str, str] = {}
+        """Domain -> its UUID, as it was listed last: nothing is done to another one that has its name by now."""
+        self._silent = ""
+
+    def _ask(self, error: type[LabError], what: str, name: str, work: t.Callable[[], T]) -> T:
+        """Work that ends. libvirtd answers its keepalives while it waits for something itself, so that these tell of nothing."""
+        if self._silent:
+            raise error(f"{what}: {self._silent}", hint=HINT, objects=(name,) if name else ())
+        limit = READ_TIMEOUT if error is ReadError else CHANGE_TIMEOUT
+        try:
+            return within(limit, work)
+        except TimeoutError as late:
+            self._silent = f"libvirt on this server did not answer within {limit:g} s"
+            raise error(f"{what}: {self._silent}", hint=HINT, objects=(name,) if name else ()) from late
+
+    def _mine(self, name: str) -> t.Any:
+        """The domain of that name, if it is the one that was listed. Raises ForeignError."""
+        domain = self._connection.lookupByName(name)
+        if domain.UUIDString() != self._seen.get(name, domain.UUIDString()):
+            raise ForeignError(
+                f"domain {name} is another one by now than it was at the beginning of this run", hint=_AGAIN, objects=(name,)
+            )
+        return domain
 
     def domains(self) -> t.Mapping[str, Domain]:
-        with reading("the domains of this server cannot be listed"):
-            found = [self._domain(one) for one in self._connection.listAllDomains(0)]
-        return {one.name: one for one in sorted(filter(None, found), key=lambda one: one.name)}
+        what = "the domains of this server cannot be listed"
+
+        def work() -> list[Domain | None]:
+            with reading(what):
+                return [self._domain(one) for one in self._connection.listAllDomains(0)]
+
+        found = {one.name: one for one in self._ask(ReadError, what, "", work) if one is not None}
+        self._seen.update((name, one.uuid) for name, one in found.items())
+        return dict(sorted(found.items()))
 
     def _domain(self, domain: t.Any) -> Domain | None:
         """None where it has gone since it was listed."""
@@ -78,28 +119,38 @@ class _Adapter:
 
     def host(self) -> Host:
         if self._host is None:
-            self._host = read_host(self._connection, self._run_dir)
+            what = "what libvirt can do cannot be read"
+            self._host = self._ask(ReadError, what, "", lambda: read_host(self._connection, self._run_dir))
         return self._host
 
     def define(self, xml: str) -> None:
-        libvirt = library()
         name = xml.partition("<name>")[2].partition("</name>")[0]
-        with changing(f"libvirt does not define domain {name}", name):
-            self._connection.defineXMLFlags(xml, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+        self._change(f"libvirt does not define domain {name}", name, lambda: self._define(name, xml))
+
+    def _define(self, name: str, xml: str) -> None:
+        self._seen[name] = self._connection.defineXMLFlags(xml, library().VIR_DOMAIN_DEFINE_VALIDATE).UUIDString()
+
+    def _change(self, what: str, name: str, work: t.Callable[[], object], harmless: t.Collection[int] = ()) -> None:
+        def changed() -> None:
+            with changing(what, name, harmless=harmless):
+                work()
+
+        self._ask(ApplyError, what, name, changed)
 
     def start(self, name: str) -> None:
         """From its disks: a state that somebody saved is of another definition, and of links that are others by now."""
-        libvirt = library()
-        with changing(f"domain {name} does not start", name):
-            domain = self._connection.lookupByName(name)
+
+        def work() -> None:
+            domain = self._mine(name)
             if not domain.isActive():
-                domain.createWithFlags(libvirt.VIR_DOMAIN_START_FORCE_BOOT)
+                domain.createWithFlags(library().VIR_DOMAIN_START_FORCE_BOOT)
+
+        self._change(f"domain {name} does not start", name, work)
 
     def destroy(self, name: str) -> None:
         libvirt = library()
         harmless = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)
-        with changing(f"domain {name} cannot be powered off", name, harmless=harmless):
-            self._connection.lookupByName(name).destroy()
+        self._change(f"domain {name} cannot be powered off", name, lambda: self._mine(name).destroy(), harmless)
 
     def undefine(self, name: str) -> None:
         libvirt = library()
@@ -109,17 +160,24 @@ class _Adapter:
             | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
             | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
         )
-        with changing(f"domain {name} cannot be undefined", name, harmless=(libvirt.VIR_ERR_NO_DOMAIN,)):
-            self._connection.lookupByName(name).undefineFlags(flags)
+        what, harmless = f"domain {name} cannot be undefined", (libvirt.VIR_ERR_NO_DOMAIN,)
+        self._change(what, name, lambda: self._mine(name).undefineFlags(flags), harmless)
         _sweep(name)
 
     def console(self, name: str, device: str = "") -> ConsoleStream:
-        with reading(f"the console of {name} cannot be opened", name):
-            return open_console(self._connection, self._connection.lookupByName(name), name, device)
+        what = f"the console of {name} cannot be opened"
+
+        def work() -> ConsoleStream:
+            with reading(what, name):
+                return open_console(self._connection, self._mine(name), name, device)
+
+        return self._ask(ReadError, what, name, work)
 
     def close(self) -> None:
-        with reading("libvirt"):
-            self._connection.close()
+        """A connection on which nobody answers is left as it is: it ends with this process."""
+        if not self._silent:
+            with reading("libvirt"):
+                self._connection.close()
 
 
 def _sweep(name: str) -> None:

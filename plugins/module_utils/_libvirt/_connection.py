@@ -10,6 +10,7 @@ An event loop in a thread of its own is what libvirt needs to see that its daemo
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
 import re
@@ -19,12 +20,13 @@ import typing as t
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, LockedError, MissingLibraryError, ReadError
 
 URI = "qemu:///system"
+T = t.TypeVar("T")
 OPEN_TIMEOUT = 30.0
 """Seconds for opening: a daemon that was just started by its socket first looks at all of its domains."""
 _ALIVE_INTERVAL, _ALIVE_COUNT = 5, 4
 """A daemon that has not answered for 5 s is asked whether it lives; after four such questions it is given up."""
 _QEMU = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z qemu-system-\w+: ")
-_HINT = (
+HINT = (
     "see that libvirtd, or virtqemud and virtlogd, run on this server (systemctl status libvirtd);"
     " where libvirt is not installed, run archetype.lab.prepare_servers with -e lab_server_vms=true"
 )
@@ -51,24 +53,35 @@ def _loop(libvirt: t.Any) -> None:
 def open_connection(uri: str = URI) -> t.Any:
     """Raises ReadError where nothing answers; MissingLibraryError."""
     libvirt = library()
-    found: list[t.Any] = []
 
-    def work() -> None:
+    def work() -> t.Any:
+        connection = libvirt.open(uri)
+        connection.setKeepAlive(_ALIVE_INTERVAL, _ALIVE_COUNT)
+        return connection
+
+    try:
+        return within(OPEN_TIMEOUT, work)
+    except TimeoutError as error:
+        raise ReadError(f"libvirt on this server did not answer within {OPEN_TIMEOUT:g} s", hint=HINT) from error
+    except libvirt.libvirtError as error:
+        raise ReadError(f"libvirt on this server does not answer: {said(error)}", hint=HINT) from error
+
+
+def within(seconds: float, work: t.Callable[[], T]) -> T:
+    """What it returns or raises. Raises TimeoutError where it does neither in time; it is left behind then: nothing ends a call of libvirt."""
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
         try:
-            connection = libvirt.open(uri)
-            connection.setKeepAlive(_ALIVE_INTERVAL, _ALIVE_COUNT)
-            found.append(connection)
-        except libvirt.libvirtError as error:
-            found.append(error)
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it was asked for
+            future.set_exception(error)
 
-    thread = threading.Thread(target=work, name="libvirt open", daemon=True)
-    thread.start()
-    thread.join(OPEN_TIMEOUT)
-    if not found:
-        raise ReadError(f"libvirt on this server did not answer within {OPEN_TIMEOUT:g} s", hint=_HINT)
-    if isinstance(found[0], libvirt.libvirtError):
-        raise ReadError(f"libvirt on this server does not answer: {said(found[0])}", hint=_HINT) from found[0]
-    return found[0]
+    threading.Thread(target=run, name="libvirt call", daemon=True).start()
+    try:
+        return future.result(seconds)
+    except concurrent.futures.TimeoutError as error:
+        raise TimeoutError from error
 
 
 def said(error: t.Any) -> str:
@@ -86,7 +99,7 @@ def reading(what: str, *objects: str) -> t.Iterator[None]:
     try:
         yield
     except library().libvirtError as error:
-        raise ReadError(f"{what}: {said(error)}", hint=_HINT if _lost(error) else "", objects=objects) from error
+        raise ReadError(f"{what}: {said(error)}", hint=HINT if _lost(error) else "", objects=objects) from error
 
 
 @contextlib.contextmanager
@@ -96,7 +109,7 @@ def changing(what: str, *objects: str, harmless: t.Collection[int] = ()) -> t.It
         yield
     except library().libvirtError as error:
         if code(error) not in harmless:
-            raise ApplyError(f"{what}: {said(error)}", hint=_HINT if _lost(error) else "", objects=objects) from error
+            raise ApplyError(f"{what}: {said(error)}", hint=HINT if _lost(error) else "", objects=objects) from error
 
 
 def in_use(error: t.Any, name: str) -> LabError | None:

@@ -17,7 +17,7 @@ import typing as t
 from xml.etree import ElementTree
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._libvirt._connection import library, reading, said
+from ansible_collections.archetype.lab.plugins.module_utils._libvirt._connection import HINT, library, reading, said
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import LOG_DIR, Host
 
 ARCHITECTURE = "x86_64"
@@ -27,18 +27,21 @@ _FIRMWARE = ("/usr/share/qemu/firmware", "/etc/qemu/firmware")
 _FAILURE_HOLDS = 600.0
 """Seconds for which a KVM that did not work is not tried again. One that does is tried once per boot."""
 _PROBE = """\
-<domain type='kvm'>
+<domain type='{virt}'>
   <name>{name}</name>
   <memory unit='MiB'>16</memory>
   <vcpu>1</vcpu>
   <os><type arch='x86_64'>hvm</type></os>
-  <cpu mode='host-passthrough' check='none' migratable='off'/>
-  <cpu mode='host-passthrough' check='none' migratable='off'/>
+  {cpu}
   <devices><controller type='usb' model='none'/><memballoon model='none'/></devices>
 </domain>
 """
-"""With the CPU that machines get (C(_vm_xml.py)): there are servers on which one works that has fewer features, and theirs does not."""
-_TRIED = hashlib.sha256(_PROBE.encode()).hexdigest()[:8]
+_CPUS = {
+    "kvm": "<cpu mode='host-passthrough' check='none' migratable='off'/>",
+    "qemu": "<cpu mode='maximum' check='none'/>",
+}
+"""Those that machines get (C(_vm_xml.py)): there are servers on which KVM works with a CPU of fewer features, and not with theirs."""
+_TRIED = hashlib.sha256((_PROBE + _CPUS["kvm"]).encode()).hexdigest()[:8]
 """What was tried otherwise says nothing."""
 
 Element = ElementTree.Element
@@ -154,10 +157,20 @@ def _known(text: str) -> dict[str, t.Any]:
 
 
 def _try(connection: t.Any) -> str:
+    """Why KVM does not work. Raises ReadError where nothing does at the moment: that says nothing of KVM, and must not be remembered."""
+    why_not = _start(connection, "kvm")
+    other = why_not and _start(connection, "qemu")
+    if other:
+        raise ReadError(f"libvirt on this server starts no machine at all, not even a small one: {other}", hint=HINT)
+    return why_not
+
+
+def _start(connection: t.Any, virt: str) -> str:
     """It goes when this process does, whatever happens. Its name has the process, as another namespace's libvirt may be asked meanwhile."""
-    libvirt, name = library(), f"archetype-lab-kvm-{os.getpid()}"
+    libvirt, name = library(), f"archetype-lab-{virt}-{os.getpid()}"
+    xml = _PROBE.format(name=name, virt=virt, cpu=_CPUS[virt])
     try:
-        connection.createXML(_PROBE.format(name=name), libvirt.VIR_DOMAIN_START_AUTODESTROY).destroy()
+        connection.createXML(xml, libvirt.VIR_DOMAIN_START_AUTODESTROY).destroy()
     except libvirt.libvirtError as error:
         return said(error)
     finally:
