@@ -68,7 +68,7 @@ def open_connection(uri: str = URI) -> t.Any:
 
 
 def within(seconds: float, work: t.Callable[[], T]) -> T:
-    """What it returns or raises. Raises TimeoutError where it does neither in time; it is left behind then: nothing ends a call of libvirt."""
+    """What it returns or raises. Raises TimeoutError where it does neither in time; it is left behind then, for nothing ends it."""
     future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def run() -> None:
