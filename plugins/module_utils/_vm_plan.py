@@ -117,6 +117,7 @@ class _Planner:
         ends = needs_restart(self.live, self.spec) if self.live and self.running else {}
         step, reason = self._step(fields, ends)
         stays = self.running and step in ("keep", "update")
+        lost = self._gone() if stays else []
         off = self.domain is not None and self.domain.status != "shutoff" and step in ("recreate", "restart", "stop")
         fresh = step == "recreate"
         return VmPlan(
@@ -129,13 +130,13 @@ class _Planner:
             off=off,
             define=self.domain is None or fresh or bool(fields),
             fresh=fresh,
-            disks=self._disks(fresh=fresh),
+            disks=tuple(path for path in self._disks(fresh=fresh) if path not in lost),
             medium=self._medium(),
             mend=not stays and not fresh and bool(self.outdated),
             discard=() if stays and ends else self._discard(),
             opens=self._opens(step),
             stuck=self._stuck(step),
-            needs_restart=(*ends, *self._sizes()) if stays else (),
+            needs_restart=(*ends, *self._sizes(), *(["data disk file"] if lost else [])) if stays else (),
         )
 
     def _sizes(self) -> list[str]:
@@ -171,7 +172,7 @@ class _Planner:
         return ("update" if fields else "keep"), "it needs a restart" if fields and ends else ""
 
     def _stopped(self, fields: Differences) -> tuple[Step, str]:
-        if self.domain is not None and self.domain.status != "shutoff":
+        if self.running:
             return "stop", ""
         return ("update" if fields else "keep"), ""
 
@@ -180,11 +181,16 @@ class _Planner:
         if self.anew:
             return ASKED
         before, after = self.have.overlays.get(self.want.name, ""), self.have.digests.get(self.want.image, "")
-        if before and before != after:
+        if before and after and before != after:
             return f"its backing image is another one (SHA-256 {before[:8]} -> {after[:8]})"
-        if self.live and any(disk.role != "config" and disk.path not in self.have.files for disk in self.live.disks):
+        if self.spec.disks[0].path in self._gone():
             return "the file of its disk is gone while it runs"
         return ""
+
+    def _gone(self) -> list[str]:
+        """Its own disks that it has open, and that have no file any more. What somebody plugged into it is theirs, and no reason for anything."""
+        held = [disk.path for disk in self.live.disks if disk.role in ("system", "data")] if self.live else []
+        return [path for path in held if path not in self.have.files and _vm_disks.is_disk(self.lab, self.want.name, path)]
 
     def _why_again(self, ends: Differences) -> str:
         """Why it does not run on."""
@@ -209,7 +215,8 @@ class _Planner:
 
     def _stale(self) -> bool:
         before = self.have.overlays.get(self.want.name, "")
-        return self.anew or (bool(before) and before != self.have.digests.get(self.want.image, ""))
+        after = self.have.digests.get(self.want.image, "")
+        return self.anew or bool(before and after and before != after)
 
     def _medium(self) -> bool:
         return any(disk.role == "config" and disk.path not in self.have.files for disk in self.spec.disks)

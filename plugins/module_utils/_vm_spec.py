@@ -213,8 +213,8 @@ def _compare_disks(found: Differences, have: DomainSpec, want: DomainSpec) -> No
 
 
 def _named_disks(spec: DomainSpec) -> dict[str, DiskSpec]:
-    """C(disk), C(data disk 1), C(config medium); a second one of a role has a number."""
-    titles = {"system": "disk", "data": "data disk", "config": "config medium"}
+    """C(disk), C(data disk 1), C(config medium), and C(other disk) for what somebody plugged in; a second one of a role has a number."""
+    titles = {"system": "disk", "data": "data disk", "config": "config medium", "other": "other disk"}
     found: dict[str, DiskSpec] = {}
     for disk in spec.disks:
         title = titles.get(disk.role, disk.role)

@@ -18,7 +18,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port impor
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, Tap
 from ansible_collections.archetype.lab.plugins.module_utils._vm_model import HaveVms, VmsPlan, spec_of, uuid_of
 from ansible_collections.archetype.lab.plugins.module_utils._vm_plan import plan
-from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import DomainSpec, Mark
+from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import DiskSpec, DomainSpec, Mark
 from tests.unit.module_utils.libvirt_fake import HOST
 
 LAB = "demo"
@@ -169,7 +169,7 @@ def test_a_tap_that_was_made_anew_while_it_runs_restarts_it(devices: dict[str, D
         ("crashed", "started", [("restart", "vm", "demo-r1")]),
         ("running", "stopped", [("stop", "vm", "demo-r1")]),
         ("paused", "stopped", [("stop", "vm", "demo-r1")]),
-        ("crashed", "stopped", [("stop", "vm", "demo-r1")]),
+        ("crashed", "stopped", []),
         ("shutoff", "stopped", []),
         ("shutoff", "present", []),
         ("running", "present", []),
@@ -237,6 +237,39 @@ def test_a_disk_that_is_gone_is_made_anew() -> None:
     assert told(decide(machine(), stopped)) == [("create", "disk", "disk.qcow2"), ("start", "vm", "demo-r1")]
     running = there(machine(), files=frozenset({_vm_media.path_of(LAB, machine())}), overlays={})
     assert told(decide(machine(), running)) == [("create", "disk", "disk.qcow2"), ("recreate", "vm", "demo-r1")]
+
+
+@pytest.mark.parametrize("path", ["/somewhere/extra.qcow2", "", "/somewhere/tools.iso"])
+def test_what_somebody_plugged_in_is_theirs_and_never_a_reason_to_throw_away_a_disk(path: str) -> None:
+    spec = spec_of(LAB, machine(), empty(), HOST)
+    live = replace(spec, disks=(*spec.disks, DiskSpec(path, "other", "virtio", cdrom=not path)))
+    have = there(machine(), live=live)
+    found = decide(machine(), replace(have, files=have.files - {path}))
+    assert told(found) == []
+    assert found.nodes[0].needs_restart == ("other disk",)
+
+
+def test_a_medium_that_somebody_took_out_or_whose_file_is_gone_costs_no_disk() -> None:
+    spec = spec_of(LAB, machine(), empty(), HOST)
+    ejected = replace(spec, disks=tuple(replace(disk, path="") if disk.role == "config" else disk for disk in spec.disks))
+    found = decide(machine(), there(machine(), live=ejected))
+    assert (told(found), found.nodes[0].needs_restart) == ([], ("config medium",))
+    have = there(machine())
+    found = decide(machine(), replace(have, files=have.files - {_vm_media.path_of(LAB, machine())}))
+    assert told(found) == [("create", "medium", medium_name())]
+
+
+def test_a_data_disk_that_is_gone_costs_no_other_and_is_still_read_until_somebody_asks() -> None:
+    want = machine(data_disks=(GIB,))
+    have = there(want)
+    have = replace(have, files=frozenset(path for path in have.files if not path.endswith("/data1.qcow2")))
+    found = decide(want, have)
+    assert (told(found), found.nodes[0].needs_restart) == ([], ("data disk file",))
+    assert told(decide(want, have, restart=["r1"])) == [("create", "disk", "data1.qcow2"), ("restart", "vm", "demo-r1")]
+
+
+def test_an_image_whose_digest_nobody_knows_is_no_other_one() -> None:
+    assert told(decide(machine(), there(machine(), digests={}))) == [("update", "vm", "demo-r1")]
 
 
 def test_a_further_data_disk_is_made_at_once_and_found_after_a_restart() -> None:
