@@ -20,6 +20,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import LabEr
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
 from ansible_collections.archetype.lab.plugins.module_utils._parallel import fetch
 from ansible_collections.archetype.lab.plugins.module_utils._ready_logs import ContainerLog, Log, MachineLog, console_log
+from ansible_collections.archetype.lab.plugins.module_utils._ready_owned import foreign
 from ansible_collections.archetype.lab.plugins.module_utils._ready_scan import Scan, shown
 from ansible_collections.archetype.lab.plugins.module_utils._ready_state import State, port_of, probed, starting, where_to_look
 
@@ -39,17 +40,18 @@ BANNER = 4096
 
 
 class _Boot(t.NamedTuple):
-    """The present process of a node. identity: what tells it from every other."""
+    """The present process of a node. identity: what tells it from every other. foreign: why it is none of the lab's."""
 
     identity: str
     since: float
     found: DockerContainer | Domain
+    foreign: str
 
 
 class Watch:
     """Looks at the same nodes again and again, and reads only what is new. memory: what is known of them; see C(_ready_state.py).
 
-    boots: what tells the present process of each node from every other, at the last look.
+    boots: what tells the present process of each node from every other, at the last look. What is not the lab's is none of them.
     """
 
     def __init__(self, server: Server, lab: str, access: t.Sequence[Access], *, write: bool = True) -> None:
@@ -65,7 +67,7 @@ class Watch:
         """Every node, in their order. Raises LabError when containers or domains cannot be listed."""
         moment = time.time() if now is None else now
         boots = self._boots()
-        self.boots = {node: boot.identity for node, boot in boots.items()}
+        self.boots = {node: boot.identity for node, boot in boots.items() if not boot.foreign}
         states = fetch(self.access, lambda one: self._state(one, boots.get(one.node), moment))
         self.memory.ready({state.node: self.boots[state.node] for state in states if self._to_remember(state)}, moment)
         return states
@@ -79,10 +81,11 @@ class Watch:
         for one in self.access:
             if one.type == "vm" and one.name in domains:
                 domain = domains[one.name]
-                found[one.node] = _Boot(f"{domain.uuid}@{domain.started}", domain.started_at, domain)
+                found[one.node] = _Boot(f"{domain.uuid}@{domain.started}", domain.started_at, domain, foreign(self._lab, one, domain))
             elif one.type == "container" and one.name in containers:
                 container = containers[one.name]
-                found[one.node] = _Boot(f"{container.id}@{container.started_at}", container.begun_at, container)
+                identity = f"{container.id}@{container.started_at}"
+                found[one.node] = _Boot(identity, container.begun_at, container, foreign(self._lab, one, container))
         return found
 
     def _to_remember(self, state: State) -> bool:
@@ -91,6 +94,8 @@ class Watch:
     def _state(self, one: Access, boot: _Boot | None, now: float) -> State:
         what = "domain" if one.type == "vm" else "container"
         status = boot.found.status if boot else "not there"
+        if boot is not None and boot.foreign:
+            return State(one.node, one.type, "stopped", timeout=one.readiness.timeout, reason=boot.foreign, foreign=True)
         if boot is None or status != "running":
             code = boot.found.exit_code if boot and isinstance(boot.found, DockerContainer) else None
             told = f"{what} {one.name} is {status}" + ("" if code is None else f", with exit code {code}")

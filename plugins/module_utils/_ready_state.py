@@ -31,7 +31,7 @@ class State:
     """A node at one look. since: when it was started, in seconds since 1970, 0.0 where it does not run. waited: seconds since then.
 
     timeout: seconds that it has. late: it took longer, and is not ready. last: the last line of its log or console.
-    marker: the text that was seen last of those that the markers of its kind are for.
+    marker: the text that was seen last of those that the markers of its kind are for. foreign: what has its name is not the lab's.
     """
 
     node: str
@@ -44,6 +44,7 @@ class State:
     reason: str = ""
     last: str = ""
     marker: str = ""
+    foreign: bool = False
 
     @property
     def settled(self) -> bool:

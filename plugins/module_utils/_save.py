@@ -40,7 +40,7 @@ class Configuration:
 
 
 def configurations(server: Server, lab: str, access: t.Sequence[Access], timeout: float = TIMEOUT) -> list[Configuration]:
-    """Those of all nodes, in their order; what goes wrong with one does not stop the others. A node that is not ready is not touched."""
+    """Those of all nodes, in their order; what goes wrong with one does not stop the others. What is not ready or not ours is left alone."""
     states = {state.node: state for state in _ready.look(server, lab, access, write=False)}
     return fetch(access, lambda one: _of_node(server, lab, one, states[one.node], timeout))
 
@@ -48,7 +48,8 @@ def configurations(server: Server, lab: str, access: t.Sequence[Access], timeout
 def _of_node(server: Server, lab: str, one: Access, state: State, timeout: float) -> Configuration:
     try:
         if state.state != "ready":
-            raise VerifyError(f"it is {state.state}: {state.reason}", hint="run deploy_lab, which waits until it is ready")
+            hint = "" if state.foreign else "run deploy_lab, which waits until it is ready"
+            raise VerifyError(f"it is {state.state}: {state.reason}", hint=hint)
         return Configuration(one.node, config=cleaned(_read(server, lab, one, timeout), one.save))
     except LabError as error:
         return Configuration(one.node, error=error.message, hint=error.hint)

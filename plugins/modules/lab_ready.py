@@ -82,6 +82,7 @@ nodes:
     reason: {description: Why it is not ready., type: str}
     last: {description: 'The last line that it wrote, for people: without control characters.', type: str}
     marker: {description: 'What was seen last of what the markers of its kind are for, such as C(Kernel panic).', type: str}
+    foreign: {description: 'Whether what has its name is not the lab''s. It is C(stopped) then, and left alone.', type: bool}
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -18,9 +18,13 @@ from ansible_collections.archetype.lab.plugins.module_utils import _ready, _read
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Probe, Save
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LockedError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain
+from ansible_collections.archetype.lab.plugins.module_utils._ownership import LAB
 from ansible_collections.archetype.lab.plugins.module_utils._ready_commands import Runner
 from ansible_collections.archetype.lab.plugins.module_utils._ready_logs import MachineLog
 from ansible_collections.archetype.lab.plugins.module_utils._ready_state import load
+from ansible_collections.archetype.lab.plugins.module_utils._save import configurations
+from ansible_collections.archetype.lab.plugins.module_utils._vm_model import uuid_of
+from ansible_collections.archetype.lab.plugins.module_utils._vm_xml_read import NAMESPACE
 from tests.unit.module_utils.container_nodes import IMAGES
 from tests.unit.module_utils.docker_fake import FakeDocker
 
@@ -35,6 +39,7 @@ class Console:
         self.virt = virt
         self.coming = b"\r\nvios#"
         self.virt.open += 1
+        self.virt.opened += 1
 
     def read(self, timeout: float) -> bytes:
         came, self.coming = self.coming, b""
@@ -57,9 +62,16 @@ class Virt:
         self.refuse = b""
         self.busy = False
         self.open = 0
+        self.opened = 0
 
-    def run(self, name: str, process: str = "1@1", **more: t.Any) -> None:
-        self.found[name] = Domain(name, "uuid", "running", "", started=process, started_at=BEGUN, **more)
+    def run(self, name: str, process: str = "1@1") -> None:
+        self.have(name, status="running", started=process, started_at=BEGUN)
+
+    def have(self, name: str, *, lab: str = "demo", uuid: str = "", **more: t.Any) -> None:
+        """A domain with the mark of a lab's node, which is called as itself. lab: empty for a domain that somebody else made."""
+        mark = f'<mark:domain xmlns:mark="{NAMESPACE}" lab="{lab}" node="{name}"/>' if lab else ""
+        xml = f"<domain type='kvm'><name>{name}</name><metadata>{mark}</metadata></domain>"
+        self.found[name] = Domain(name, uuid or uuid_of(lab, name), xml=xml, **more)
 
     def domains(self) -> t.Mapping[str, Domain]:
         return self.found
@@ -97,10 +109,10 @@ def server(docker: FakeDocker, virt: Virt) -> _server.Server:
     return _server.Server(docker=t.cast(t.Any, docker), virt=t.cast(t.Any, virt))
 
 
-def container(docker: FakeDocker, name: str = "c1", probe: Probe = LOG) -> Access:
-    docker.create(name, {"Image": "plain:1", "Labels": {}, "HostConfig": {"NetworkMode": "none"}})
+def container(docker: FakeDocker, name: str = "c1", probe: Probe = LOG, *, lab: str = "demo", **more: t.Any) -> Access:
+    docker.create(name, {"Image": "plain:1", "Labels": {LAB: lab}, "HostConfig": {"NetworkMode": "none"}})
     docker.start(name)
-    return Access(name, "container", name, probe)
+    return Access(name, "container", name, probe, **more)
 
 
 def machine(virt: Virt, name: str = "m1", probe: Probe = LOG, **more: t.Any) -> Access:
@@ -226,9 +238,9 @@ def test_a_console_is_not_opened_where_its_log_shows_it_already_or_the_machine_i
 
 
 def test_what_does_not_run_is_stopped_and_what_is_no_more_as_well(server: _server.Server, virt: Virt) -> None:
-    virt.found["off"] = Domain("off", "u", "shutoff", "")
-    virt.found["sad"] = Domain("sad", "u", "crashed", "")
-    virt.found["held"] = Domain("held", "u", "paused", "", started="1@1", started_at=BEGUN)
+    virt.have("off", status="shutoff")
+    virt.have("sad", status="crashed")
+    virt.have("held", status="paused", started="1@1", started_at=BEGUN)
     nodes = [Access(name, "vm", name, LOG) for name in ("off", "sad", "held", "gone")] + [Access("no", "container", "no", LOG)]
     assert told(server, *nodes) == [
         ("stopped", "domain off is shutoff"),
@@ -386,7 +398,45 @@ def test_commands_wait_until_the_machine_is_ready(server: _server.Server, virt: 
     assert commands(server, one)[::2] == ("starting", [])
     write(folder, b" login: ")
     assert commands(server, one)[::2] == ("ready", ["x"])
-    assert load("demo").of("m1", "uuid@1@1").ready_at == BEGUN + 10
+    assert load("demo").of("m1", f"{uuid_of('demo', 'm1')}@1@1").ready_at == BEGUN + 10
+
+
+NOT_OURS = "; remove or rename it, or give the lab another name"
+
+
+def test_what_is_not_the_labs_is_told_and_gets_no_key_no_command_and_no_password(
+    server: _server.Server, docker: FakeDocker, virt: Virt
+) -> None:
+    """An administrator's own machine or container may have the name of a node: no prefix, and a lab that is not deployed here."""
+    probe = Probe("console", "vios#", timeout=600)
+    whose = {
+        "own": ("", "3f2b8a52-2b3f-4c0e-9a3e-0d7c4f0b7a1e", "foreign (it has no mark)"),
+        "other": ("another", "", "lab another"),
+        "copy": (
+            "demo",
+            "3f2b8a52-2b3f-4c0e-9a3e-0d7c4f0b7a1e",
+            "foreign (it has the mark of node copy of lab demo, and not its UUID, as a copy does)",
+        ),
+    }
+    nodes, expected = [], []
+    for name, (lab, uuid, words) in whose.items():
+        virt.have(name, lab=lab, uuid=uuid, status="running", started="1@1", started_at=BEGUN)
+        nodes.append(Access(name, "vm", name, probe, Save("console", "show run", r"vios#"), "admin", "secret", ("erase everything",)))
+        expected.append(("stopped", f"domain {name} is {words}, not node {name} of lab demo{NOT_OURS}"))
+    virt.have("m1", status="running", started="1@1", started_at=BEGUN)
+    nodes.append(Access("m2", "vm", "m1", probe, Save("console", "show run", r"vios#"), post_boot=("erase everything",)))
+    expected.append(("stopped", f"domain m1 is node m1, not node m2 of lab demo{NOT_OURS}"))
+    nodes.append(container(docker, "strange", Probe(), lab="", save=Save("exec", "rm -rf /")))
+    expected.append(("stopped", f"container strange is foreign (no archetype-lab mark), not node strange of lab demo{NOT_OURS}"))
+    watch = _ready.Watch(server, "demo", nodes)
+    states = watch.look(BEGUN + 95)
+    assert [(one.state, one.reason) for one in states] == expected
+    assert {(one.foreign, one.settled) for one in states} == {(True, True)}
+    assert Runner(server, "demo", watch.memory).run(nodes, watch.boots, states) == states
+    kept = configurations(server, "demo", nodes)
+    assert [(one.config, one.error, one.hint) for one in kept] == [("", f"it is stopped: {reason}", "") for _state, reason in expected]
+    assert (virt.opened, virt.told) == (0, [])
+    assert [call for call in docker.calls if call[0] in ("execute", "read_file")] == []
 
 
 def test_a_file_that_is_broken_is_an_error_and_not_empty(server: _server.Server, virt: Virt, folder: Path) -> None:

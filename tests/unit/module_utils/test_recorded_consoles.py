@@ -31,6 +31,8 @@ from ansible_collections.archetype.lab.plugins.module_utils._ready_commands impo
 from ansible_collections.archetype.lab.plugins.module_utils._ready_console import probe
 from ansible_collections.archetype.lab.plugins.module_utils._ready_scan import Scan
 from ansible_collections.archetype.lab.plugins.module_utils._ready_state import State, load
+from ansible_collections.archetype.lab.plugins.module_utils._vm_model import uuid_of
+from ansible_collections.archetype.lab.plugins.module_utils._vm_xml_read import NAMESPACE
 from ansible_collections.archetype.lab.plugins.plugin_utils import _kinds
 from ansible_collections.archetype.lab.plugins.plugin_utils._catalog import Catalog
 from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import Kind
@@ -40,6 +42,7 @@ from ansible_collections.archetype.lab.tests.unit.plugin_utils.machines import L
 
 BEGUN = 1767225600.0
 SIZES = (1, 7, 4096)
+MARKED = f'<domain><metadata><mark:domain xmlns:mark="{NAMESPACE}" lab="t" node="vm"/></metadata></domain>'
 
 
 def kinds() -> dict[str, Kind]:
@@ -83,7 +86,7 @@ class Virt:
         self.player = player
 
     def domains(self) -> t.Mapping[str, Domain]:
-        return {"clab-t-vm": Domain("clab-t-vm", "uuid", "running", "", started="1@1", started_at=BEGUN)}
+        return {"clab-t-vm": Domain("clab-t-vm", uuid_of("t", "vm"), "running", MARKED, started="1@1", started_at=BEGUN)}
 
     def console(self, name: str, device: str = "") -> Player:
         assert name == "clab-t-vm"
