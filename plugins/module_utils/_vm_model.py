@@ -36,6 +36,8 @@ class HaveVms:
     specs, lives: of the lab's domains, and of those with a wanted name: what each is defined as, and what runs. host: None if nobody asked.
     digests: image -> its digest. refused: what is wrong with images. files: everything that is in the folders of the lab's machines.
     overlays: domain -> digest of the image that its disk was made on. folders: of machines of the lab.
+    used: domain -> the machines of the lab in whose folders it has files, or what its disks are made on. unread: domain -> its disks of
+    which nobody can tell what they are made on.
     outdated: domain -> what is otherwise about its disks, and can be mended when it is off.
     devices: of the server, for the taps. offloads: whether the bridge takes what is not yet checked and cut. memory: bytes that can be had.
     listeners: TCP ports of 127.0.0.1 that somebody listens on. ready: nodes that were found to be, since they were started.
@@ -51,6 +53,8 @@ class HaveVms:
     files: frozenset[str] = frozenset()
     overlays: t.Mapping[str, str] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
+    used: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unread: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outdated: t.Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     devices: t.Mapping[str, Device] = field(default_factory=dict)
     offloads: bool = True

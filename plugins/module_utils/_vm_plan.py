@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, ReadError, VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, ReadError, VerifyError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._vm_checks import check
 from ansible_collections.archetype.lab.plugins.module_utils._vm_model import HaveVms, State, Step, VmPlan, VmsPlan, spec_of
 from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import MARKS, Differences, DomainSpec, differences
@@ -54,6 +54,7 @@ def plan(
         decided = _Planner(one, found, anew=one.node in recreate, again=one.node in restart).decide()
         found.nodes.append(decided)
         found.changes += _changes_of(decided, found)
+    raise_all(list(_in_use(found)))
     return found
 
 
@@ -63,24 +64,54 @@ def _plan_drop(found: VmsPlan, chosen: t.Callable[[str], bool]) -> None:
     found.drops = sorted(name for name in have.domains if have.ours(name, found.lab) and chosen(name))
     found.changes += [Change("delete", "vm", name, have.marks[name].node) for name in found.drops]
     users = {name: _users(found, name) for name in sorted(have.folders) if chosen(name)}
-    found.folders = [name for name, by in users.items() if not by]
-    found.kept = {name: _kept(found, name, by) for name, by in users.items() if by}
+    unread = {name: paths for name, paths in have.unread.items() if not have.ours(name, found.lab)}
+    found.folders = [name for name, by in users.items() if not by and not unread]
+    found.kept = {name: _kept(found, name, by, unread) for name, by in users.items() if by or unread}
     found.changes += [Change("delete", "disk", _vm_disks.folder_of(found.lab, name), name) for name in found.folders]
 
 
 def _users(found: VmsPlan, machine: str) -> list[str]:
-    """Domains of somebody else with disks in the folder of a machine."""
+    """Domains with disks in the folder of a machine, or on such, that stay; another machine of the lab may be one."""
     have, folder = found.have, f"{_vm_disks.folder_of(found.lab, machine)}/"
-    return [name for name, one in have.domains.items() if not have.ours(name, found.lab) and (folder in one.xml or folder in one.live_xml)]
+    return [
+        name
+        for name, one in have.domains.items()
+        if name not in found.drops
+        and not (name == machine and have.ours(name, found.lab))
+        and (machine in have.used.get(name, ()) or folder in one.xml or folder in one.live_xml)
+    ]
 
 
-def _kept(found: VmsPlan, machine: str, users: t.Sequence[str]) -> LabError:
-    told = ", ".join(f"domain {name}, which is {found.have.whose(name)}" for name in users)
-    return ForeignError(
-        f"{_vm_disks.folder_of(found.lab, machine)} is left, as it is used by {told}",
-        hint="move its disks elsewhere or undefine it, and run again",
-        objects=(machine, *users),
+def _kept(found: VmsPlan, machine: str, users: t.Sequence[str], unread: t.Mapping[str, t.Sequence[str]]) -> LabError:
+    folder = _vm_disks.folder_of(found.lab, machine)
+    if users:
+        return ForeignError(
+            f"{folder} is left, as it is used by {_told(found, users)}",
+            hint="move its disks elsewhere or undefine it, and run again",
+            objects=(machine, *users),
+        )
+    paths = ", ".join(path for of_one in unread.values() for path in of_one)
+    return ReadError(
+        f"{folder} is left, as disks that may be made on it cannot be read, of {_told(found, unread)}: {paths}",
+        hint="mend that disk or undefine the domain, and run again",
+        objects=(machine, *unread),
     )
+
+
+def _told(found: VmsPlan, names: t.Iterable[str]) -> str:
+    return ", ".join(f"domain {name}, which is {found.have.whose(name)}" for name in names)
+
+
+def _in_use(found: VmsPlan) -> t.Iterator[LabError]:
+    """A disk that somebody else's is made on is not thrown away either for a machine that is made anew."""
+    for one in found.nodes:
+        users = _users(found, one.want.name) if any(path in found.have.files for path in one.disks) else []
+        if users:
+            yield ForeignError(
+                f"the disk of node {one.want.node} would be made anew, and is used by {_told(found, users)}",
+                hint="move its disks elsewhere or undefine it, and run again",
+                objects=(one.want.name, *users),
+            )
 
 
 def needs_restart(live: DomainSpec, want: DomainSpec) -> Differences:
@@ -188,7 +219,7 @@ class _Planner:
         return ""
 
     def _gone(self) -> list[str]:
-        """Its own disks that it has open, and that have no file any more. What somebody plugged into it is theirs, and no reason for anything."""
+        """Its own disks that it has open, and that have no file any more. What somebody plugged into it is theirs, and no reason."""
         held = [disk.path for disk in self.live.disks if disk.role in ("system", "data")] if self.live else []
         return [path for path in held if path not in self.have.files and _vm_disks.is_disk(self.lab, self.want.name, path)]
 

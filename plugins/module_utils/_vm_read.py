@@ -20,6 +20,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
     _bridge,
     _listeners,
     _ready_state,
+    _vm_chains,
     _vm_disks,
     _vm_images,
     _vm_media,
@@ -91,7 +92,8 @@ def read(
         return HaveVms()
     have = read_domains(server, lab, want)
     folders = _vm_disks.folders(lab)
-    have = replace(have, folders=folders, files=_vm_disks.files(lab, folders))
+    used, unread = _uses(lab, folders, have.domains)
+    have = replace(have, folders=folders, files=_vm_disks.files(lab, folders), used=used, unread=unread)
     if not want:
         return have
     digests, refused = _vm_images.check(want)
@@ -135,6 +137,21 @@ def read_domains(server: Server, lab: str, want: t.Sequence[Vm]) -> HaveVms:
         specs={name: specs[name] for name in own},
         lives=lives,
     )
+
+
+def _uses(
+    lab: str, folders: t.Collection[str], domains: t.Mapping[str, Domain]
+) -> tuple[dict[str, frozenset[str]], dict[str, tuple[str, ...]]]:
+    """Who needs what is in these folders, and of whom nobody can tell. Paths are compared as they really are, whatever links lead there."""
+    used: dict[str, frozenset[str]] = {}
+    unread: dict[str, tuple[str, ...]] = {}
+    real = {os.path.realpath(_vm_disks.folder_of(lab, name)): name for name in folders}
+    for name, one in domains.items() if real else ():
+        paths, unknown = _vm_chains.needed(one.xml, one.live_xml)
+        used[name] = frozenset(real[above] for path in paths for above in (path, os.path.dirname(path)) if above in real)
+        if unknown:
+            unread[name] = unknown
+    return used, unread
 
 
 def _live(domain: Domain) -> DomainSpec | None:

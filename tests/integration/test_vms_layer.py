@@ -33,6 +33,7 @@ __all__ = ["vm_server", "vms"]
 
 PORT = 20431
 CUT = "/var/lib/libvirt/images/lv-cut.qcow2"
+CLONE = "/var/lib/libvirt/images/lv-clone.qcow2"
 EVERYTHING: Json = {
     "cpus": 2,
     "hardware": {
@@ -156,8 +157,14 @@ def test_domains_of_others_are_refused_and_left_as_they_are(vms: VmServer) -> No
 
 
 def test_machines_that_are_not_declared_any_more_go_when_that_is_asked_for(vms: VmServer) -> None:
-    """One is used by a copy that somebody made: that goes on, with the disk that it needs. Without its folder, a machine is still found."""
-    ok(vms.converge(machine(), machine("r2"), machine("r3"), state="present"))
+    """Two are used by others: a copy, and a domain whose disk is made on one of theirs. These go on, with the disks that they need.
+
+    Without its folder, a machine is still found.
+    """
+    ok(vms.converge(machine(), machine("r2"), machine("r3"), machine("r4"), state="present"))
+    vms.run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", f"{FOLDER}/lv-r4/disk.qcow2", CLONE)
+    disk = f"<devices><disk type='file'><source file='{CLONE}'/><target dev='vda' bus='virtio'/></disk></devices></domain>"
+    vms.define(foreign("lv-clone", uuid_of("else", "r4")).replace("</domain>", disk))
     copy = vms.virsh("dumpxml", "lv-r3").replace("<name>lv-r3", "<name>lv-copy").replace(uuid_of(LAB, "r3"), uuid_of("else", "r3"))
     vms.define(copy)
     assert ok(vms.converge(machine(), state="present")) == []
@@ -165,12 +172,16 @@ def test_machines_that_are_not_declared_any_more_go_when_that_is_asked_for(vms: 
     assert [(one["action"], one["name"]) for one in gone["changes"]] == [
         ("delete", "lv-r2"),
         ("delete", "lv-r3"),
+        ("delete", "lv-r4"),
         ("delete", f"{FOLDER}/lv-r2"),
     ]
     assert f"{FOLDER}/lv-r3 is left, as it is used by domain lv-copy, which is foreign" in gone["msg"]
-    assert vms.domains() == ["lv-copy", "lv-r1"]
-    assert vms.files() == [f"./lv-{node}/{name}" for node in ("r1", "r3") for name in ("disk.json", "disk.qcow2")]
+    assert f"{FOLDER}/lv-r4 is left, as it is used by domain lv-clone, which is foreign" in gone["msg"]
+    assert vms.domains() == ["lv-clone", "lv-copy", "lv-r1"]
+    assert vms.files() == [f"./lv-{node}/{name}" for node in ("r1", "r3", "r4") for name in ("disk.json", "disk.qcow2")]
     vms.virsh("undefine", "lv-copy")
+    vms.virsh("undefine", "lv-clone")
+    vms.run("rm", CLONE)
     vms.run("rm", "-r", FOLDER)
     assert ok(vms.as_predicted(state="absent", prune=True)) == [("delete", "vm", "lv-r1")]
     assert (vms.domains(), vms.traces()) == ([], [])
@@ -192,13 +203,16 @@ def test_what_runs_goes_on_and_is_told_to_need_a_restart(vms: VmServer) -> None:
     for again in (found, vms.as_predicted(after)):
         assert status(again) == [("running", named)]
     assert ok(again) == []
+    vms.virsh("attach-disk", "lv-r1", BLANK, "vdz", "--live", "--mode", "readonly", "--subdriver", "qcow2")
+    plugged = vms.as_predicted(after)
+    assert (ok(plugged), status(plugged)) == ([], [("running", [*named, "other disk"])])
     assert vms.pid("lv-r1") == pid
     assert len([name for name in vms.files() if "config-" in name]) == 2
 
     asked = vms.as_predicted(after, restart=["r1"])
     assert ok(asked)[1:] == [("restart", "vm", "lv-r1")]
     assert ok(asked)[0][:2] == ("delete", "medium")
-    assert (fields(asked), reasons(asked)) == ({"r1": named}, ["it was asked for"])
+    assert (fields(asked), reasons(asked)) == ({"r1": [*named, "other disk"]}, ["it was asked for"])
     assert status(asked) == [("running", [])]
     assert vms.pid("lv-r1") != pid
     assert vms.xml("lv-r1").findtext("memory") == str(48 * 1024)

@@ -319,6 +319,37 @@ def test_a_copy_of_a_machine_is_not_the_labs_though_it_has_its_mark() -> None:
         decide(machine(), have)
 
 
+def test_a_disk_that_somebody_elses_is_made_on_stays() -> None:
+    """The definition of a domain that is off does not name it."""
+    have = there(machine(), machine("r2"), status="shutoff")
+    clone = Domain("mine", "1", "shutoff", "<domain/>")
+    have = replace(have, domains={**have.domains, "mine": clone}, used={"mine": frozenset({"demo-r1"})})
+    found = plan((), have, lab=LAB, state="absent", prune=True)
+    assert (found.drops, found.folders) == (["demo-r1", "demo-r2"], ["demo-r2"])
+    assert "demo-r1 is left, as it is used by domain mine, which is foreign" in str(found.kept["demo-r1"])
+    with pytest.raises(ForeignError, match="the disk of node r1 would be made anew, and is used by domain mine"):
+        decide(machine(), have, recreate=["r1"])
+    assert decide(machine("r2"), have, recreate=["r2"]).nodes[0].fresh
+
+
+def test_a_machine_that_stays_keeps_the_disk_of_one_that_goes() -> None:
+    have = replace(there(machine(), machine("r2"), status="shutoff"), used={"demo-r2": frozenset({"demo-r1", "demo-r2"})})
+    found = decide(machine("r2"), have, prune=True)
+    assert (found.drops, found.folders) == (["demo-r1"], [])
+    assert "is used by domain demo-r2, which is lab demo" in str(found.kept["demo-r1"])
+
+
+def test_nothing_is_removed_that_a_disk_nobody_can_read_may_be_made_on() -> None:
+    have = there(machine(), status="shutoff")
+    have = replace(have, domains={**have.domains, "mine": Domain("mine", "1", "shutoff", "<domain/>")}, unread={"mine": ("/a (damaged)",)})
+    found = decide(machine(), have, state="absent")
+    assert (found.drops, found.folders) == (["demo-r1"], [])
+    said = "disks that may be made on it cannot be read, of domain mine, which is foreign (it has no mark): /a (damaged)"
+    assert said in str(found.kept["demo-r1"])
+    own = replace(have, unread={"demo-r1": ("/a (damaged)",)})
+    assert decide(machine(), own, state="absent").folders == ["demo-r1"]
+
+
 def test_a_domain_of_another_name_with_the_uuid_is_refused_unless_it_goes() -> None:
     domain = Domain("mine", uuid_of(LAB, "r1"), "shutoff", "<domain/>")
     with pytest.raises(ForeignError, match="domain mine has the UUID"):
