@@ -6,8 +6,8 @@
 """The disks of virtual machines: C(VM_DIR/<lab>/<domain>/), where a machine's media, log and UEFI variables are as well.
 
 The first disk is an overlay of a backing image, and what it was made on is written beside it (C(disk.json)): its own header names the
-image's path only. It is made under another name, and C(disk.json) says that it is being made until it is there under its own; so a run that
-is killed leaves no disk that is half there, or of another image than is said.
+image's path only. Disks are made under other names, and C(disk.json) says which are being made until all are there under their own; so a run that
+is killed leaves no disk that is half there, none of another image than is said, and no old ones beside new ones.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import contextlib
 import os
 import re
 import shutil
-import stat
 import typing as t
+from dataclasses import replace
 
-from ansible_collections.archetype.lab.plugins.module_utils import _programs, _qcow2, _server, _vm_files, _vm_record
+from ansible_collections.archetype.lab.plugins.module_utils import _programs, _qcow2, _server, _vm_files, _vm_folders, _vm_record
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
@@ -27,8 +27,6 @@ from ansible_collections.archetype.lab.plugins.module_utils._vm_record import Re
 
 SYSTEM = "disk.qcow2"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_FOLDER_MODE = 0o711
-"""QEMU is a user of its own, who enters, and sees nothing that it was not given the name of."""
 
 
 # -- folders --------------------------------------------------------------------------------------------------------
@@ -65,7 +63,7 @@ def has_folder(lab: str) -> bool:
 
 
 def folders(lab: str) -> frozenset[str]:
-    """The machines of the lab that have a folder. Raises ReadError."""
+    """What has a folder among the lab's machines, be it one of them or not, see C(foreign). Raises ReadError."""
     try:
         with os.scandir(lab_folder(lab)) as entries:
             return frozenset(entry.name for entry in entries if _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False))
@@ -75,48 +73,45 @@ def folders(lab: str) -> frozenset[str]:
         raise ReadError(f"{lab_folder(lab)} cannot be read: {error.strerror}", hint="look at its owner and mode", objects=(lab,)) from error
 
 
+def foreign(lab: str, names: t.Iterable[str]) -> dict[str, LabError]:
+    """Why some of these folders are none of the lab's. Raises ReadError."""
+    return _vm_folders.foreign(lab, lab_folder(lab), names)
+
+
 def files(lab: str, domains: t.Iterable[str]) -> frozenset[str]:
-    """Everything that is whole in the folders of these machines. Raises ReadError."""
+    """Everything that is whole in the folders of these machines, and secrets that runs left which were killed. Raises ReadError."""
     found: set[str] = set()
     for domain in sorted(domains):
         folder = folder_of(lab, domain)
         try:
             with os.scandir(folder) as entries:
-                found |= {
-                    entry.path for entry in entries if not entry.name.endswith(_vm_files.NEW) and entry.is_file(follow_symlinks=False)
-                }
+                found |= {entry.path for entry in entries if _counts(entry)}
         except FileNotFoundError:
             continue
         except OSError as error:
             raise ReadError(f"{folder} cannot be read: {error.strerror}", hint="look at its owner and mode", objects=(domain,)) from error
-        if not _is_made(folder, domain):
-            found.discard(os.path.join(folder, SYSTEM))
+        found -= {os.path.join(folder, name) for name in _making(folder, domain)}
     return frozenset(found)
 
 
-def _is_made(folder: str, domain: str) -> bool:
-    """Whether its first disk is not one that a run which was killed was about to replace."""
+def _counts(entry: os.DirEntry[str]) -> bool:
+    whole = entry.is_file(follow_symlinks=False) and not entry.name.endswith(_vm_files.NEW)
+    return whole or _vm_files.is_secret(entry.name)
+
+
+def _making(folder: str, domain: str) -> tuple[str, ...]:
+    """Disks that a run which was killed was about to replace."""
     try:
         record = _vm_record.read(folder, domain)
     except ReadError:
-        return True  # C(overlays) tells of it; whoever only removes the machine need not know
-    return record is None or record.made
+        return ()  # C(overlays) tells of it; whoever only removes the machine need not know
+    return record.making if record else ()
 
 
 def make_folder(lab: str, domain: str) -> str:
     """The folder of a machine, and those above it, whatever the umask is. Raises ApplyError."""
     folder = folder_of(lab, domain)
-    for path in (_server.VM_DIR, os.path.dirname(folder), folder):
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.makedirs(path)
-                os.chmod(path, _FOLDER_MODE)
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                raise ApplyError(f"{path} is not a folder", hint="remove what is there", objects=(domain,))
-        except OSError as error:
-            raise ApplyError(
-                f"{path} cannot be made: {error.strerror}", hint="look at the disk of the server", objects=(domain,)
-            ) from error
+    _vm_folders.make((_server.VM_DIR, os.path.dirname(folder), folder), domain)
     return folder
 
 
@@ -138,6 +133,7 @@ def remove(lab: str, domain: str) -> None:
 
 # -- what there is --------------------------------------------------------------------------------------------------
 
+_REPLACE = "ask for the machine to be made anew with lab_recreate, which loses what the machine wrote"
 
 def overlays(lab: str, domains: t.Iterable[str]) -> tuple[dict[str, str], list[LabError]]:
     """Machine -> digest of the image that its disk was made on; machines without one are left out. And what is wrong with disks.
@@ -148,7 +144,7 @@ def overlays(lab: str, domains: t.Iterable[str]) -> tuple[dict[str, str], list[L
     errors: list[LabError] = []
     for domain in sorted(domains):
         try:
-            overlay = _overlay(folder_of(lab, domain), domain)
+            overlay = _overlay(lab, domain)
         except LabError as error:
             errors.append(error)
             continue
@@ -157,17 +153,23 @@ def overlays(lab: str, domains: t.Iterable[str]) -> tuple[dict[str, str], list[L
     return found, errors
 
 
-def _overlay(folder: str, domain: str) -> tuple[Record, _qcow2.Header] | None:
+def _overlay(lab: str, domain: str) -> tuple[Record, _qcow2.Header] | None:
+    folder = folder_of(lab, domain)
     path = os.path.join(folder, SYSTEM)
     record = _vm_record.read(folder, domain)
+    if record is not None and (record.lab, record.domain) != (lab, domain):
+        hint = f"move {folder} elsewhere, and deploy again; or {_REPLACE}"
+        raise ReadError(f"{folder} is of domain {record.domain} of lab {record.lab}, or a copy of that", hint=hint, objects=(domain,))
+    if record is not None and SYSTEM in record.making:
+        return None
     header = _header(path, domain)
-    if header is None or (record is not None and not record.made):
+    if header is None:
         return None
     backing = [record.image, record.was] if record else []
     if record is None or header.backing not in backing or header.backing_format != "qcow2" or header.data_file:
         wanted = backing[0] if backing else "nothing"
         said = f"it is based on {header.backing or 'nothing'}, and {wanted} is what is written in {_vm_record.NAME}"
-        hint = f"put back what was there; or remove {path}, which loses what the machine wrote, and deploy again"
+        hint = f"put back what was there; or {_REPLACE}"
         raise ReadError(f"{path} is not the disk that the lab made: {said}", hint=hint, objects=(domain,))
     return record, header
 
@@ -179,7 +181,7 @@ def _header(path: str, domain: str) -> _qcow2.Header | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, _qcow2.NotQcow2) as error:
-        hint = f"remove {path}, which loses what the machine wrote, and deploy again"
+        hint = f"put back a copy of it; or {_REPLACE}"
         raise ReadError(f"{path} cannot be read as a qcow2 disk: {error}", hint=hint, objects=(domain,)) from error
 
 
@@ -191,15 +193,16 @@ def outdated(lab: str, want: Vm) -> list[Change]:
     """
     folder = folder_of(lab, want.name)
     changes = []
-    overlay = _overlay(folder, want.name)
+    making = _making(folder, want.name)
+    overlay = _overlay(lab, want.name)
     if overlay is not None and overlay[1].backing != want.image:
         changes.append(Change("update", "disk", os.path.join(folder, SYSTEM), want.node, {"image": (overlay[1].backing, want.image)}))
     for path, size in zip(paths_of(lab, want)[1:], want.data_disks, strict=True):
-        header = _header(path, want.name)
+        header = None if os.path.basename(path) in making else _header(path, want.name)
         if header is None or header.virtual_size == _whole(size):
             continue
         if header.virtual_size > size:
-            hint = "declare that size, or ask for the machine to be made anew with lab_recreate, which loses what it wrote"
+            hint = f"declare that size, or {_REPLACE}"
             said = f"data disk {path} has {header.virtual_size} bytes, and cannot shrink to {size}"
             raise LabError(said, hint=hint, objects=(want.name,))
         changes.append(Change("update", "disk", path, want.node, {"size": (header.virtual_size, _whole(size))}))
@@ -217,21 +220,27 @@ def _whole(size: int) -> int:
 def make(lab: str, want: Vm, digest: str, paths: t.Iterable[str]) -> None:
     """Make these of the machine's disks, which is off, and throw away what is in their place. Raises LabError.
 
-    digest: of the image, which was checked.
+    digest: of the image, which was checked. Those that are made together with the first one are not used without it.
     """
     folder = make_folder(lab, want.name)
     system, *data = paths_of(lab, want)
-    for path in paths:
+    wanted = list(paths)
+    for path in wanted:
+        if path not in (system, *data):
+            raise ApplyError(f"{path} is no disk of the machine", objects=(want.name,))
+        if os.path.lexists(path):
+            _free(path, want.name)
+    record = Record(lab, want.name, want.image, digest)
+    if system in wanted:
+        _vm_record.write(folder, replace(record, making=tuple(map(os.path.basename, wanted))))
+    for path in wanted:
         if path == system:
             _create(path, want.name, "-F", "qcow2", "-b", want.image)
-            _vm_record.write(folder, want.name, Record(want.image, digest, made=False))
-            _vm_files.settle(path, want.name)
-            _vm_record.write(folder, want.name, Record(want.image, digest))
-        elif path in data:
-            _create(path, want.name, size=_whole(want.data_disks[data.index(path)]))
-            _vm_files.settle(path, want.name)
         else:
-            raise ApplyError(f"{path} is no disk of the machine", objects=(want.name,))
+            _create(path, want.name, size=_whole(want.data_disks[data.index(path)]))
+        _vm_files.settle(path, want.name)
+    if system in wanted:
+        _vm_record.write(folder, record)
 
 
 def mend(lab: str, want: Vm) -> None:
@@ -239,27 +248,25 @@ def mend(lab: str, want: Vm) -> None:
     system = paths_of(lab, want)[0]
     for change in outdated(lab, want):
         if change.name == system:
-            _rebase(system, want)
+            _rebase(lab, system, want)
         else:
             _qemu_img(want.name, "resize", "-q", "-f", "qcow2", change.name, str(change.fields["size"][1]))
 
 
-def _rebase(path: str, want: Vm) -> None:
+def _rebase(lab: str, path: str, want: Vm) -> None:
     """Only the header is written. The record has both paths meanwhile, as a run may be killed before and after."""
     folder = os.path.dirname(path)
-    overlay = _overlay(folder, want.name)
+    overlay = _overlay(lab, want.name)
     if overlay is None:
         return
     record, header = overlay
-    _vm_record.write(folder, want.name, Record(want.image, record.digest, was=header.backing))
+    _vm_record.write(folder, replace(record, image=want.image, was=header.backing))
     _qemu_img(want.name, "rebase", "-q", "-u", "-f", "qcow2", "-F", "qcow2", "-b", want.image, path)
-    _vm_record.write(folder, want.name, Record(want.image, record.digest))
+    _vm_record.write(folder, replace(record, image=want.image, was=""))
 
 
 def _create(path: str, domain: str, *arguments: str, size: int | None = None) -> None:
     """Make a disk that is to be at this path, see C(_vm_files.py)."""
-    if os.path.lexists(path):
-        _free(path, domain)
     new = _vm_files.begin(path, domain)
     try:
         _qemu_img(domain, "create", "-q", "-f", "qcow2", *arguments, new, *([] if size is None else [str(size)]))

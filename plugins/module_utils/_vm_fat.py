@@ -12,7 +12,7 @@ import struct
 import tempfile
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils import _programs
+from ansible_collections.archetype.lab.plugins.module_utils import _programs, _vm_files
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError
 
 _SIZE = 32 << 20
@@ -51,7 +51,7 @@ def find() -> None:
 
 def write(path: str, label: str, files: t.Mapping[str, bytes]) -> None:
     """Write it over the file at C(path). Raises OSError, ApplyError."""
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(path), prefix=".medium-") as folder:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path), prefix=_vm_files.MEDIUM) as folder:
         for name, content in sorted(files.items()):
             target = os.path.join(folder, name)
             os.makedirs(os.path.dirname(target), exist_ok=True)

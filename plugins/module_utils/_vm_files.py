@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError
 
 NEW = ".new"
 """At the end of the name of a file that is being made."""
+MEDIUM = ".medium-"
+"""At the beginning of the name of a folder with the files that a medium is being made of."""
+_SECRET = re.compile(rf"{re.escape(MEDIUM)}.*|config-.*{re.escape(NEW)}")
 
 
 def begin(path: str, domain: str) -> str:
@@ -26,6 +30,11 @@ def begin(path: str, domain: str) -> str:
     except OSError as error:
         raise unwritten(path, error, domain) from error
     return new
+
+
+def is_secret(name: str) -> bool:
+    """Whether it is what a run that was killed left of a medium: nobody uses it, and it has secrets."""
+    return _SECRET.fullmatch(name) is not None
 
 
 def drop(path: str) -> None:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""What is written beside the first disk of a machine (C(disk.json)): on which image it was made."""
+"""What is written beside the first disk of a machine (C(disk.json)): whose it is, and on which image it was made."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ NAME = "disk.json"
 
 @dataclass(frozen=True)
 class Record:
-    """What the first disk was made on. digest: of the image, see C(Image.digest). made: false while it is being put in its place.
+    """The machine, and what its first disk was made on. digest: of the image, see C(Image.digest).
 
+    making: disks that are not made yet; until they are, what is there under their names is of another machine than the rest.
     was: where the image was before, while the disk is told its new path.
     """
 
+    lab: str
+    domain: str
     image: str
     digest: str
-    made: bool = True
+    making: tuple[str, ...] = ()
     was: str = ""
 
 
@@ -37,16 +40,18 @@ def read(folder: str, domain: str) -> Record | None:
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
             kept = json.load(file)
-        return Record(str(kept["image"]), str(kept["digest"]), made=bool(kept["made"]), was=str(kept["was"]))
+        texts = {name: str(kept[name]) for name in ("lab", "domain", "image", "digest", "was")}
+        return Record(**texts, making=tuple(map(str, kept["making"])))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = f"remove {folder}, which loses what the machine wrote, and deploy again"
+        hint = "ask for the machine to be made anew with lab_recreate, which loses what the machine wrote"
         raise ReadError(f"{path} cannot be read: {error}", hint=hint, objects=(domain,)) from error
 
 
-def write(folder: str, domain: str, record: Record) -> None:
+def write(folder: str, record: Record) -> None:
     """Whole or not at all. Raises ApplyError."""
+    domain = record.domain
     path = os.path.join(folder, NAME)
     new = _vm_files.begin(path, domain)
     try:
