@@ -16,6 +16,7 @@ import io
 import json
 import os
 import re
+import shutil
 import tarfile
 import typing as t
 
@@ -112,7 +113,7 @@ def make(lab: str, want: Vm) -> str:
         return path
     raise_all(faults(want))
     files = _files(want.medium)
-    _vm_disks.make_folder(lab, want.name)
+    _sweep(_vm_disks.make_folder(lab, want.name), want.name)
     new = _vm_files.begin(path, want.name)
     label = _label(want.medium)
     try:
@@ -131,18 +132,35 @@ def make(lab: str, want: Vm) -> str:
 
 
 def is_medium(lab: str, domain: str, path: str) -> bool:
-    """Whether the path is of a medium of the machine, whatever is on it."""
+    """Whether the path is of a medium of the machine, whatever is on it, or of one that was being made."""
     folder, name = os.path.split(path)
-    return folder == _vm_disks.folder_of(lab, domain) and name.startswith(_PREFIX)
+    return folder == _vm_disks.folder_of(lab, domain) and (name.startswith(_PREFIX) or _vm_files.is_secret(name))
 
 
 def discard(lab: str, domain: str, path: str) -> None:
     """Remove a medium of the machine. Raises ApplyError for a path that is none, or cannot be removed."""
     if not is_medium(lab, domain, path):
         raise ApplyError(f"{path} is no medium of {domain}, and is left", objects=(domain,))
+    _remove(path, domain)
+
+
+def _sweep(folder: str, domain: str) -> None:
+    """Remove what runs that were killed left of media, as it has the same secrets. Raises ApplyError."""
+    try:
+        names = sorted(filter(_vm_files.is_secret, os.listdir(folder)))
+    except OSError as error:
+        raise ApplyError(f"{folder} cannot be read: {error.strerror}", hint="look at its owner and mode", objects=(domain,)) from error
+    for name in names:
+        _remove(os.path.join(folder, name), domain)
+
+
+def _remove(path: str, domain: str) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
     except OSError as error:
         raise ApplyError(f"{path} cannot be removed: {error.strerror}", hint="remove it by hand", objects=(domain,)) from error
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _programs, _server, _vm_fat, _vm_iso, _vm_media
+from ansible_collections.archetype.lab.plugins.module_utils import _programs, _server, _vm_disks, _vm_fat, _vm_iso, _vm_media
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Medium, MediumFile, Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 
@@ -214,3 +214,32 @@ def test_only_media_of_the_machine_are_removed(home: Path) -> None:
     _vm_media.discard("demo", "demo-r1", str(path))
     _vm_media.discard("demo", "demo-r1", str(path))
     assert [one.name for one in path.parent.iterdir()] == ["disk.qcow2"]
+
+
+# -- what runs that were killed left --------------------------------------------------------------------------------
+
+
+def left_behind(home: Path) -> list[str]:
+    """Files of a medium that was being made, in plain text, and half of one."""
+    machine = home / "demo" / "demo-r1"
+    (machine / ".medium-ab12" / "config").mkdir(parents=True)
+    (machine / ".medium-ab12" / "config" / "juniper.conf").write_bytes(TEXT)
+    (machine / "config-0123456789abcdef.img.new").write_bytes(TEXT)
+    (machine / "disk.qcow2.new").touch()
+    return [str(machine / name) for name in (".medium-ab12", "config-0123456789abcdef.img.new")]
+
+
+def test_secrets_of_a_killed_run_are_gone_when_the_next_medium_is_made(home: Path) -> None:
+    left_behind(home)
+    path = _vm_media.make("demo", vm(ISO))
+    assert sorted(os.listdir(os.path.dirname(path))) == sorted([os.path.basename(path), "disk.qcow2.new"])
+
+
+def test_secrets_of_a_killed_run_are_seen_and_discarded(home: Path) -> None:
+    """Also where the configuration is the former one again, and no medium is made."""
+    left = left_behind(home)
+    assert _vm_disks.files("demo", ["demo-r1"]) == set(left)
+    for path in left:
+        assert _vm_media.is_medium("demo", "demo-r1", path)
+        _vm_media.discard("demo", "demo-r1", path)
+    assert os.listdir(home / "demo" / "demo-r1") == ["disk.qcow2.new"]
