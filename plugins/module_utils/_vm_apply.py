@@ -52,8 +52,15 @@ def clear(server: Server, found: VmsPlan, *, wave: int | None = None, blocked: B
     worker.errors += found.kept.values()
     due = ending(found, wave=wave, blocked=blocked)
     worker.refuse(due, blocked or {})
-    worker.on_nodes(worker.alive(due), lambda one: server.virt.destroy(one.want.name))
+    worker.on_nodes(worker.alive(due), lambda one: _end(server, one, found.have.domains.get(one.want.name)))
     return worker.errors
+
+
+def _end(server: Server, node: VmPlan, domain: Domain | None) -> None:
+    """Power off. What it is to be is defined before, where it runs: if libvirt refuses that, it goes on as it was."""
+    if node.define and domain is not None and domain.running:
+        server.virt.define(_vm_xml.build(node.spec))
+    server.virt.destroy(node.want.name)
 
 
 def ending(found: VmsPlan, *, wave: int | None = None, blocked: Blocked = None) -> list[VmPlan]:

@@ -45,7 +45,7 @@ def check(
         if one.node not in anew and have.ours(one.name, lab):
             errors += _moved(one, have, lab)
         if have.host is not None:
-            errors += [*_hardware(one, have.host), *_consoles(one, have, lab), *faults(spec_of(lab, one, have, have.host))]
+            errors += [*_hardware(one, have.host, have.cpu_models), *_consoles(one, have, lab), *faults(spec_of(lab, one, have, have.host))]
     if starts:
         errors += _memory(want, have, dropped)
     raise_all(list(dict.fromkeys(errors)))
@@ -130,7 +130,7 @@ def _waits(want: Vm) -> t.Iterator[LabError]:
         )
 
 
-def _hardware(want: Vm, host: Host) -> t.Iterator[LabError]:
+def _hardware(want: Vm, host: Host, cpu_models: t.Collection[str]) -> t.Iterator[LabError]:
     hardware = want.hardware
     machine = machine_of(host, hardware.machine)
     if host.machines and machine not in (*host.machines, *host.machines.values()):
@@ -141,6 +141,13 @@ def _hardware(want: Vm, host: Host) -> t.Iterator[LabError]:
             objects=(want.name,),
         )
     if hardware.efi and not firmware_of(host)[0]:
+    if hardware.cpu_model and cpu_models and hardware.cpu_model not in cpu_models:
+        near = difflib.get_close_matches(hardware.cpu_model, sorted(cpu_models), _NEAR, 0.5)
+        yield LabError(
+            f"libvirt of this server knows no CPU {hardware.cpu_model}, which node {want.node} is to have",
+            hint=f"it knows {', '.join(near)}" if near else "look at what virsh cpu-models x86_64 lists",
+            objects=(want.name,),
+        )
         yield LabError(
             f"node {want.node} boots with UEFI, and this server has none",
             hint="install the package ovmf (edk2-ovmf), which archetype.lab.prepare_servers does with lab_server_vms=true",

@@ -41,6 +41,8 @@ if t.TYPE_CHECKING:
 
 _DEFINED = "/etc/libvirt/qemu"
 """Where libvirt keeps the definitions of its domains."""
+_CPU_MODELS = "/usr/share/libvirt/cpu_map"
+"""Where libvirt keeps what it knows of CPUs, a file for each model."""
 _MEMINFO = "/proc/meminfo"
 _LOCAL = ("", "127.0.0.1")
 
@@ -121,6 +123,7 @@ def read(
         listeners=_listening(want),
         ready=_ready(lab, want, have.domains, access),
     )
+        cpu_models=_cpu_models(),
 
 
 def read_domains(server: Server, lab: str, want: t.Sequence[Vm]) -> HaveVms:
@@ -180,6 +183,15 @@ def _memory() -> int:
 def _listening(want: t.Sequence[Vm]) -> frozenset[int]:
     if not any(one.serial_ports for one in want):
         return frozenset()
+def _cpu_models() -> frozenset[str]:
+    """Libvirt's files are where its package has them; where they are elsewhere, it says at the start what it does not know."""
+    try:
+        names = os.listdir(_CPU_MODELS)
+    except OSError:
+        return frozenset()
+    return frozenset(name[len("x86_") : -len(".xml")] for name in names if name.startswith("x86_") and name.endswith(".xml"))
+
+
     return frozenset(port for protocol, port, address in _listeners.read() if protocol == "tcp" and address in _LOCAL)
 
 

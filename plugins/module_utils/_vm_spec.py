@@ -12,8 +12,10 @@ C(_vm_xml.py) turns them into XML and back.
 
 from __future__ import annotations
 
+import difflib
 import typing as t
-from dataclasses import dataclass, field, replace
+import unicodedata
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError
 
@@ -88,6 +90,13 @@ MEBIBYTE = 1024 * 1024
 SUBSTITUTES: t.Mapping[str, str] = {"vmxnet3": "virtio", "vmxnet2": "e1000", "vmxnet": "e1000"}
 """NIC models of other hypervisors, and what a machine has instead. Always: what QEMU has of them, it has for moved machines only."""
 
+NIC_MODELS = frozenset(
+    {"virtio", "virtio-transitional", "virtio-non-transitional", "e1000", "e1000-82544gc", "e1000-82545em", "e1000e", "igb", "rtl8139"}
+    | {"ne2k_pci", "pcnet", "tulip", "i82550", "i82551", "i82557a", "i82557b", "i82557c", "i82558a", "i82558b", "i82559a", "i82559b"}
+    | {"i82559c", "i82559er", "i82562", "i82801"}
+)
+"""What QEMU has as a card. libvirt takes any word, and finds at the start that it means nothing."""
+
 SMBIOS_KEYS = frozenset({"manufacturer", "product", "version", "serial", "sku", "family"})
 """Keys of SMBIOS that speak of the system; C(bios_<key>), C(baseboard_<key>) and C(chassis_<key>) speak of these parts."""
 
@@ -131,6 +140,23 @@ def faults(spec: DomainSpec) -> list[LabError]:
 
 
 def _faults(spec: DomainSpec) -> t.Iterator[tuple[str, str]]:
+    yield from _disk_faults(spec)
+    if spec.sockets and spec.cpus % spec.sockets:
+        yield f"{spec.cpus} CPUs do not fit evenly on {spec.sockets} sockets", "give it a multiple of them"
+    for model in dict.fromkeys(nic.model for nic in spec.nics if nic.model not in NIC_MODELS and nic.model not in SUBSTITUTES):
+        near = difflib.get_close_matches(model, sorted(NIC_MODELS), 3, 0.5)
+        yield f"QEMU has no NIC of model {model!r}", f"set nic_model to {' or '.join(near or ['virtio', 'e1000'])}"
+    for number, nic in enumerate(spec.nics):
+        if nic.queues > 1 and as_built(spec).nics[number].model != "virtio":
+            yield f"NIC {number} has {nic.queues} queues, and its model {nic.model} has one", "set nic_queues to 1 or nic_model to virtio"
+    if not 1 <= spec.serial_count <= _MOST_SERIAL:
+        yield f"{spec.serial_count} serial ports are wanted", f"a machine has 1 to {_MOST_SERIAL}"
+    if spec.serial_ports and len(spec.serial_ports) != spec.serial_count:
+        yield f"{spec.serial_count} serial ports have {len(spec.serial_ports)} TCP ports", "give each one"
+    yield from _word_faults(spec)
+
+
+def _disk_faults(spec: DomainSpec) -> t.Iterator[tuple[str, str]]:
     buses = [disk.bus for disk in spec.disks]
     if "ide" in buses and "q35" in spec.machine:
         yield f"machine {spec.machine} has no IDE", "set disk_bus and cdrom_bus to sata, or the machine to pc"
@@ -141,18 +167,31 @@ def _faults(spec: DomainSpec) -> t.Iterator[tuple[str, str]]:
             yield f"a CD-ROM cannot be on {disk.bus}", f"set cdrom_bus to one of {', '.join(_CDROM_BUSES)}"
         elif disk.read_only and not disk.cdrom and disk.bus in _WRITABLE_ONLY:
             yield f"a disk on {disk.bus} cannot be read only", "put it on usb, virtio or scsi"
-    if spec.sockets and spec.cpus % spec.sockets:
-        yield f"{spec.cpus} CPUs do not fit evenly on {spec.sockets} sockets", "give it a multiple of them"
-    for number, nic in enumerate(spec.nics):
-        if nic.queues > 1 and as_built(spec).nics[number].model != "virtio":
-            yield f"NIC {number} has {nic.queues} queues, and its model {nic.model} has one", "set nic_queues to 1 or nic_model to virtio"
-    if not 1 <= spec.serial_count <= _MOST_SERIAL:
-        yield f"{spec.serial_count} serial ports are wanted", f"a machine has 1 to {_MOST_SERIAL}"
-    if spec.serial_ports and len(spec.serial_ports) != spec.serial_count:
-        yield f"{spec.serial_count} serial ports have {len(spec.serial_ports)} TCP ports", "give each one"
+
+
+def _word_faults(spec: DomainSpec) -> t.Iterator[tuple[str, str]]:
+    """What would not read back as it was written, or is no XML at all."""
     unknown = sorted(key for key in spec.smbios if smbios_part(key) is None)
     if unknown:
         yield f"SMBIOS has no {', '.join(unknown)}", f"system keys are {', '.join(sorted(SMBIOS_KEYS))}"
+    for key, value in spec.smbios.items():
+        if not value or value != value.strip() or not value.isprintable():
+            yield f"SMBIOS {key} is {value!r}", "give it a value that can be printed, without blanks around it, or leave it out"
+    others = [word for key, value in asdict(spec).items() if key != "smbios" for word in _words(value)]
+    for word in dict.fromkeys(word for word in others if any(_is_control(one) for one in word)):
+        yield f"{word!r} has control characters, which nothing that libvirt is told may have", "give it another name"
+
+
+def _words(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list, tuple)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _words(one)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff"
 
 
 _NAMES: t.Mapping[str, str] = {

@@ -401,13 +401,22 @@ def test_a_medium_that_nobody_came_to_define_is_removed() -> None:
         ({"hardware": Hardware(machine="pc-q35-99.0")}, "has no machine type pc-q35-99.0.*it has pc-q35-6.2"),
         ({"hardware": Hardware(disk_bus="ide")}, "has no IDE"),
         ({"medium": replace(MEDIUM, bus="ide")}, "has no IDE"),
+        ({"hardware": Hardware(nic_model="e1001")}, "has no NIC of model 'e1001'; set nic_model to e1000"),
+        ({"hardware": Hardware(nic_model="")}, "has no NIC of model ''; set nic_model to virtio or e1000"),
+        ({"hardware": Hardware(cpu_model="Nehalam")}, "knows no CPU Nehalam, which node r1 is to have; it knows Nehalem"),
         ({"hold": "exit"}, "a virtual machine does not"),
         ({"nics": tuple(Nic(f"02:00:00:00:00:{n:02x}") for n in range(250))}, "250 NICs"),
     ],
 )
 def test_what_the_server_cannot_do_is_refused_before_anything_is_done(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(LabError, match=said):
-        decide(machine(**fields), empty())
+        decide(machine(**fields), empty(cpu_models=frozenset({"Nehalem"})))
+
+
+def test_hardware_that_is_known_is_taken() -> None:
+    for model in ("virtio", "e1000e", "vmxnet3", "vmxnet"):
+        assert decide(machine(hardware=Hardware(nic_model=model, cpu_model="Nehalem")), empty(cpu_models=frozenset({"Nehalem"}))).busy
+    assert decide(machine(hardware=Hardware(cpu_model="Nehalam")), empty()).busy
 
 
 def test_uefi_needs_its_code() -> None:

@@ -177,6 +177,15 @@ def test_consoles_are_logged_afresh_at_every_start() -> None:
         ({"serial_count": 5, "serial_ports": ()}, "5 serial ports are wanted"),
         ({"serial_ports": (1,)}, "2 serial ports have 1 TCP ports"),
         ({"smbios": {"chassis_colour": "x"}}, "SMBIOS has no chassis_colour"),
+        ({"smbios": {"serial": "abc "}}, "SMBIOS serial is 'abc '"),
+        ({"smbios": {"serial": "\x01"}}, r"SMBIOS serial is '\\x01'"),
+        ({"smbios": {"serial": ""}}, "SMBIOS serial is ''"),
+        ({"smbios": {"serial": "a\nb"}}, "SMBIOS serial is"),
+        ({"mark": replace(SPEC.mark, kind="a\x01b")}, r"'a\\x01b' has control characters"),
+        ({"mark": replace(SPEC.mark, image="/i\n.qcow2")}, "has control characters"),
+        ({"disks": (replace(SPEC.disks[0], path="/v/\ud800"),)}, "has control characters"),
+        ({"cpu_flags_off": ("\x7f",)}, "has control characters"),
+        ({"nics": (NicSpec("02:00:00:00:00:01", "t", "e1001"),)}, "no NIC of model 'e1001'"),
     ],
 )
 def test_what_qemu_could_not_have_is_never_built(changes: dict[str, object], told: str) -> None:
@@ -192,6 +201,7 @@ def test_all_that_qemu_could_not_have_is_told_at_once() -> None:
         _vm_xml.build(replace(SPEC, machine="pc-q35-6.2", sockets=3))
     assert len(raised.value.errors) == 2
     assert faults(SPEC) == []
+    assert faults(replace(SPEC, smbios={"serial": 'é 7, "a" <b>'}, mark=replace(SPEC.mark, image="/bilder/größe\xa0ü 1.qcow2"))) == []
 
 
 def test_differences_have_names_that_people_read() -> None:
