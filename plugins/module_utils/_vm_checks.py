@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Host
 from ansible_collections.archetype.lab.plugins.module_utils._vm_model import HaveVms, firmware_of, machine_of, spec_of, uuid_of
 from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import faults
@@ -33,11 +33,12 @@ def check(
     *,
     starts: bool = True,
     dropped: t.Collection[str] = (),
+    ended: t.Collection[str] = (),
     anew: t.Collection[str] = (),
-) -> None:
-    """Raises what is wrong with this list on this server. starts: whether they will be started. dropped: domains that will be gone.
+) -> list[LabError]:
+    """What is wrong with this list on this server. starts: whether they will be started. dropped: domains that will be gone.
 
-    anew: nodes whose disks are thrown away.
+    ended: domains that will be powered off first, those among them. anew: nodes whose disks are thrown away.
     """
     errors = [*_duplicates(want), *have.refused]
     for one in want:
@@ -45,10 +46,14 @@ def check(
         if one.node not in anew and have.ours(one.name, lab):
             errors += _moved(one, have, lab)
         if have.host is not None:
-            errors += [*_hardware(one, have.host, have.cpu_models), *_consoles(one, have, lab), *faults(spec_of(lab, one, have, have.host))]
+            errors += [
+                *_hardware(one, have.host, have.cpu_models),
+                *_consoles(one, have, lab, ended),
+                *faults(spec_of(lab, one, have, have.host)),
+            ]
     if starts:
         errors += _memory(want, have, dropped)
-    raise_all(list(dict.fromkeys(errors)))
+    return list(dict.fromkeys(errors))
 
 
 def _duplicates(want: t.Sequence[Vm]) -> t.Iterator[LabError]:
@@ -140,7 +145,6 @@ def _hardware(want: Vm, host: Host, cpu_models: t.Collection[str]) -> t.Iterator
             hint=f"it has {', '.join(near)}" if near else "look at what qemu-system-x86_64 -machine help lists",
             objects=(want.name,),
         )
-    if hardware.efi and not firmware_of(host)[0]:
     if hardware.cpu_model and cpu_models and hardware.cpu_model not in cpu_models:
         near = difflib.get_close_matches(hardware.cpu_model, sorted(cpu_models), _NEAR, 0.5)
         yield LabError(
@@ -148,6 +152,7 @@ def _hardware(want: Vm, host: Host, cpu_models: t.Collection[str]) -> t.Iterator
             hint=f"it knows {', '.join(near)}" if near else "look at what virsh cpu-models x86_64 lists",
             objects=(want.name,),
         )
+    if hardware.efi and not firmware_of(host)[0]:
         yield LabError(
             f"node {want.node} boots with UEFI, and this server has none",
             hint="install the package ovmf (edk2-ovmf), which archetype.lab.prepare_servers does with lab_server_vms=true",
@@ -155,16 +160,22 @@ def _hardware(want: Vm, host: Host, cpu_models: t.Collection[str]) -> t.Iterator
         )
 
 
-def _consoles(want: Vm, have: HaveVms, lab: str) -> t.Iterator[LabError]:
-    """TCP ports of its serial consoles: those that it listens on itself are not in the way."""
-    live = have.lives.get(want.name) if have.ours(want.name, lab) else None
+def _consoles(want: Vm, have: HaveVms, lab: str, ended: t.Collection[str]) -> t.Iterator[LabError]:
+    """TCP ports of its serial consoles: those that it listens on itself are not in the way, nor are those that this run frees."""
+    holders = {port: name for name, live in have.lives.items() if have.ours(name, lab) for port in live.serial_ports}
     for port in want.serial_ports:
-        if port in have.listeners and not (live and port in live.serial_ports):
-            yield LabError(
-                f"TCP port {port} of 127.0.0.1, for a serial console of node {want.node}, is in use on this server already",
-                hint=f"look who it is with: ss -ltnp 'sport = {port}'",
-                objects=(want.name,),
-            )
+        holder = holders.get(port, "")
+        if port not in have.listeners or holder == want.name or holder in ended:
+            continue
+        node = have.marks[holder].node if holder else ""
+        yield LabError(
+            f"TCP port {port} of 127.0.0.1, for a serial console of node {want.node}, is in use on this server already"
+            + (f", by node {node} of the lab, which runs on" if node else ""),
+            hint=f"ask for the restart of node {node}, if it is to have another one; or give this one another port"
+            if node
+            else f"look who it is with: ss -ltnp 'sport = {port}'",
+            objects=(want.name,),
+        )
 
 
 def _memory(want: t.Sequence[Vm], have: HaveVms, dropped: t.Collection[str]) -> t.Iterator[LabError]:

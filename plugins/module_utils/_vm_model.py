@@ -40,8 +40,8 @@ class HaveVms:
     which nobody can tell what they are made on.
     outdated: domain -> what is otherwise about its disks, and can be mended when it is off.
     devices: of the server, for the taps. offloads: whether the bridge takes what is not yet checked and cut. memory: bytes that can be had.
-    listeners: TCP ports of 127.0.0.1 that somebody listens on. ready: nodes that were found to be, since they were started.
     cpu_models: that libvirt knows, empty where it does not tell.
+    listeners: TCP ports of 127.0.0.1 that somebody listens on. ready: nodes that were found to be, since they were started.
     """
 
     domains: t.Mapping[str, Domain] = field(default_factory=dict)
@@ -61,10 +61,10 @@ class HaveVms:
     offloads: bool = True
     memory: int = 0
     cpus: int = 0
+    cpu_models: frozenset[str] = frozenset()
     listeners: frozenset[int] = frozenset()
     ready: frozenset[str] = frozenset()
 
-    cpu_models: frozenset[str] = frozenset()
     def ours(self, name: str, lab: str) -> bool:
         return self.owner(name) == lab
 

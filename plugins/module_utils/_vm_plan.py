@@ -49,12 +49,12 @@ def plan(
         return found
     if prune:
         _plan_drop(found, lambda name: name not in names)
-    check(want, have, lab, starts=state == "started", dropped=found.drops, anew=recreate)
-    for one in want:
-        decided = _Planner(one, found, anew=one.node in recreate, again=one.node in restart).decide()
-        found.nodes.append(decided)
+    found.nodes = [_Planner(one, found, anew=one.node in recreate, again=one.node in restart).decide() for one in want]
+    ended = {*found.drops, *(one.want.name for one in found.nodes if one.off)}
+    errors = check(want, have, lab, starts=state == "started", dropped=found.drops, ended=ended, anew=recreate)
+    raise_all([*errors, *_in_use(found)])
+    for decided in found.nodes:
         found.changes += _changes_of(decided, found)
-    raise_all(list(_in_use(found)))
     return found
 
 

@@ -120,10 +120,10 @@ def read(
         offloads=_offloads(server, bridge) if offloads is None else offloads,
         memory=_memory(),
         cpus=os.cpu_count() or 0,
+        cpu_models=_cpu_models(),
         listeners=_listening(want),
         ready=_ready(lab, want, have.domains, access),
     )
-        cpu_models=_cpu_models(),
 
 
 def read_domains(server: Server, lab: str, want: t.Sequence[Vm]) -> HaveVms:
@@ -180,9 +180,6 @@ def _memory() -> int:
     raise ReadError(f"{_MEMINFO} does not tell what memory is available", hint="use a Linux newer than 3.14")
 
 
-def _listening(want: t.Sequence[Vm]) -> frozenset[int]:
-    if not any(one.serial_ports for one in want):
-        return frozenset()
 def _cpu_models() -> frozenset[str]:
     """Libvirt's files are where its package has them; where they are elsewhere, it says at the start what it does not know."""
     try:
@@ -192,6 +189,9 @@ def _cpu_models() -> frozenset[str]:
     return frozenset(name[len("x86_") : -len(".xml")] for name in names if name.startswith("x86_") and name.endswith(".xml"))
 
 
+def _listening(want: t.Sequence[Vm]) -> frozenset[int]:
+    if not any(one.serial_ports for one in want):
+        return frozenset()
     return frozenset(port for protocol, port, address in _listeners.read() if protocol == "tcp" and address in _LOCAL)
 
 

@@ -453,6 +453,25 @@ def test_a_console_on_a_tcp_port_of_somebody_else_is_refused() -> None:
     assert told(decide(want, there(want, listeners=frozenset({4001})))) == []
 
 
+def with_console(node: str, port: int) -> Vm:
+    return machine(node, hardware=Hardware(serial_type="tcp"), serial_ports=(port,))
+
+
+def test_a_console_gets_the_port_that_this_run_frees() -> None:
+    have = there(with_console("r1", 4001), listeners=frozenset({4001}))
+    assert plan([with_console("r2", 4001)], have, lab=LAB, prune=True).drops == ["demo-r1"]
+    both = [with_console("r1", 4002), with_console("r2", 4001)]
+    assert plan(both, have, lab=LAB, restart=["r1"]).nodes[0].off
+    assert plan(both, have, lab=LAB, recreate=["r1"]).nodes[0].off
+
+
+def test_a_console_does_not_get_the_port_of_a_machine_that_runs_on() -> None:
+    have = there(with_console("r1", 4001), listeners=frozenset({4001}))
+    for want in ([with_console("r2", 4001)], [with_console("r1", 4002), with_console("r2", 4001)]):
+        with pytest.raises(LabError, match=r"port 4001 .* of node r2, is .*, by node r1 of the lab, which runs on; ask for"):
+            plan(want, have, lab=LAB)
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     refused = (LabError("image is not there"),)
     with pytest.raises(LabError) as caught:
