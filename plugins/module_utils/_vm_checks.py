@@ -43,8 +43,9 @@ def check(
     errors = [*_duplicates(want), *have.refused]
     for one in want:
         errors += [*_foreign(one, have, lab, dropped), *_sizes(one), *_waits(one), *_vm_media.faults(one)]
-        if one.node not in anew and have.ours(one.name, lab):
-            errors += _moved(one, have, lab)
+        if one.node not in anew:
+            errors += [have.damaged[one.name]] if one.name in have.damaged else []
+            errors += _moved(one, have, lab) if have.ours(one.name, lab) else []
         if have.host is not None:
             errors += [
                 *_hardware(one, have.host, have.cpu_models),

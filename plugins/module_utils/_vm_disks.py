@@ -6,8 +6,8 @@
 """The disks of virtual machines: C(VM_DIR/<lab>/<domain>/), where a machine's media, log and UEFI variables are as well.
 
 The first disk is an overlay of a backing image, and what it was made on is written beside it (C(disk.json)): its own header names the
-image's path only. Disks are made under other names, and C(disk.json) says which are being made until all are there under their own; so a run that
-is killed leaves no disk that is half there, none of another image than is said, and no old ones beside new ones.
+image's path only. Disks are made under other names, and C(disk.json) says which are being made until all are there under their own; so a
+run that is killed leaves no disk that is half there, none of another image than is said, and no old ones beside new ones.
 """
 
 from __future__ import annotations
@@ -134,6 +134,7 @@ def remove(lab: str, domain: str) -> None:
 # -- what there is --------------------------------------------------------------------------------------------------
 
 _REPLACE = "ask for the machine to be made anew with lab_recreate, which loses what the machine wrote"
+
 
 def overlays(lab: str, domains: t.Iterable[str]) -> tuple[dict[str, str], list[LabError]]:
     """Machine -> digest of the image that its disk was made on; machines without one are left out. And what is wrong with disks.

@@ -60,7 +60,8 @@ def _why_foreign(lab: str, folder: str, domain: str) -> str:
     except ReadError as error:
         return f"nobody knows whose it is: {error.message}"
     if record is not None:
-        return "" if (record.lab, record.domain) == (lab, domain) else f"it is of domain {record.domain} of lab {record.lab}, or a copy of that"
+        own = (record.lab, record.domain) == (lab, domain)
+        return "" if own else f"it is of domain {record.domain} of lab {record.lab}, or a copy of that"
     try:
         odd = [name for name in sorted(os.listdir(folder)) if not (_OWN.fullmatch(name) or _vm_files.is_secret(name))]
     except FileNotFoundError:

@@ -35,7 +35,8 @@ class HaveVms:
 
     specs, lives: of the lab's domains, and of those with a wanted name: what each is defined as, and what runs. host: None if nobody asked.
     digests: image -> its digest. refused: what is wrong with images. files: everything that is in the folders of the lab's machines.
-    overlays: domain -> digest of the image that its disk was made on. folders: of machines of the lab.
+    overlays: domain -> digest of the image that its disk was made on. damaged: domain -> what is wrong with its disks, until they are made
+    anew. folders: of machines of the lab, and copies of such. copies: folder -> why it is none of the lab's.
     used: domain -> the machines of the lab in whose folders it has files, or what its disks are made on. unread: domain -> its disks of
     which nobody can tell what they are made on.
     outdated: domain -> what is otherwise about its disks, and can be mended when it is off.
@@ -53,7 +54,9 @@ class HaveVms:
     refused: tuple[LabError, ...] = ()
     files: frozenset[str] = frozenset()
     overlays: t.Mapping[str, str] = field(default_factory=dict)
+    damaged: t.Mapping[str, LabError] = field(default_factory=dict)
     folders: frozenset[str] = frozenset()
+    copies: t.Mapping[str, LabError] = field(default_factory=dict)
     used: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     unread: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outdated: t.Mapping[str, tuple[Change, ...]] = field(default_factory=dict)

@@ -59,14 +59,15 @@ def plan(
 
 
 def _plan_drop(found: VmsPlan, chosen: t.Callable[[str], bool]) -> None:
-    """Only what is the lab's own is ever dropped, and folders of its machines that no domain of somebody else uses."""
+    """Only what is the lab's own is ever dropped, and folders of its machines that no domain of somebody else uses; no copies of them."""
     have = found.have
     found.drops = sorted(name for name in have.domains if have.ours(name, found.lab) and chosen(name))
     found.changes += [Change("delete", "vm", name, have.marks[name].node) for name in found.drops]
-    users = {name: _users(found, name) for name in sorted(have.folders) if chosen(name)}
+    copies = {name: error for name, error in have.copies.items() if chosen(name) and name not in found.drops}
+    users = {name: _users(found, name) for name in sorted(have.folders - {*copies}) if chosen(name)}
     unread = {name: paths for name, paths in have.unread.items() if not have.ours(name, found.lab)}
     found.folders = [name for name, by in users.items() if not by and not unread]
-    found.kept = {name: _kept(found, name, by, unread) for name, by in users.items() if by or unread}
+    found.kept = {**copies, **{name: _kept(found, name, by, unread) for name, by in users.items() if by or unread}}
     found.changes += [Change("delete", "disk", _vm_disks.folder_of(found.lab, name), name) for name in found.folders]
 
 
@@ -185,7 +186,7 @@ class _Planner:
 
     def _step(self, fields: Differences, ends: Differences) -> tuple[Step, str]:
         if self.domain is None:
-            return "create", ASKED if self.anew and self.have.overlays.get(self.want.name) else ""
+            return "create", ASKED if self.anew and self.want.name in {*self.have.overlays, *self.have.damaged} else ""
         why = self._why_anew()
         if why:
             return "recreate", why

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""Whether QEMU gets to images. It is a user of its own on most servers, whom libvirt gives the files, but not the folders around them."""
+"""Whether QEMU gets to disks and images. It is a user of its own on most servers, whom libvirt gives files, but not the folders around."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import re
 import stat
 import typing as t
 
@@ -16,6 +17,21 @@ from ansible_collections.archetype.lab.plugins.module_utils import _programs
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, ReadError
 
 IMAGES = "/var/lib/libvirt/images"
+_CONF = "/etc/libvirt/qemu.conf"
+_KEEPS = re.compile(r"^[ \t]*dynamic_ownership[ \t]*=[ \t]*0", re.MULTILINE)
+
+
+def ungiven(uid: int) -> list[LabError]:
+    """That libvirt gives this user, who is QEMU, no files, as somebody configured it: they are root's, and it could open none."""
+    try:
+        with open(_CONF, encoding="utf-8", errors="replace") as file:
+            keeps = _KEEPS.search(file.read()) is not None
+    except OSError:
+        return []  # libvirt has its own values then
+    if not (uid and keeps):
+        return []
+    hint = f"remove that line, and restart libvirtd: {_CONF}"
+    return [LabError(f"QEMU, which is {_name(uid)} on this server, is given no disks, as libvirt has dynamic_ownership = 0", hint=hint)]
 
 
 def unreachable(paths: t.Iterable[str], uid: int, gid: int) -> list[LabError]:

@@ -95,26 +95,29 @@ def read(
     have = read_domains(server, lab, want)
     folders = _vm_disks.folders(lab)
     used, unread = _uses(lab, folders, have.domains)
-    have = replace(have, folders=folders, files=_vm_disks.files(lab, folders), used=used, unread=unread)
+    copies = _vm_disks.foreign(lab, folders)
+    have = replace(have, folders=folders, copies=copies, files=_vm_disks.files(lab, folders), used=used, unread=unread)
     if not want:
         return have
     digests, refused = _vm_images.check(want)
-    overlays, damaged = _vm_disks.overlays(lab, folders & {one.name for one in want})
+    overlays, errors = _vm_disks.overlays(lab, folders & {one.name for one in want})
     host = server.virt.host()
-    refused += [*_vm_reach.unreachable(digests, host.uid, host.gid), *damaged, *_vm_media.lacking(lab, want, have.files)]
-    unread = {name for error in damaged for name in error.objects}
+    refused += [*_vm_reach.unreachable(digests, host.uid, host.gid), *_vm_reach.ungiven(host.uid)]
+    refused += _vm_media.lacking(lab, want, have.files)
+    damaged = {name: error for error in errors for name in error.objects}
     outdated: dict[str, tuple[Change, ...]] = {}
     for one in want:
         try:
-            outdated[one.name] = tuple(_vm_disks.outdated(lab, one)) if one.name in folders - unread else ()
+            outdated[one.name] = tuple(_vm_disks.outdated(lab, one)) if one.name in folders - {*damaged} else ()
         except LabError as error:
-            refused.append(error)
+            damaged[one.name] = error
     return replace(
         have,
         host=host,
         digests=digests,
         refused=tuple(refused),
         overlays=overlays,
+        damaged=damaged,
         outdated=outdated,
         devices=server.net.read() if devices is None else devices,
         offloads=_offloads(server, bridge) if offloads is None else offloads,

@@ -239,7 +239,7 @@ def test_a_full_disk_leaves_nothing_half_made(vms: VmServer, room: str, left: li
         vms.run("umount", "-l", FOLDER)
 
 
-def test_a_disk_that_is_not_the_one_that_was_made_is_told_and_can_be_removed(vms: VmServer, image: str) -> None:
+def test_a_disk_that_is_not_the_one_that_was_made_is_told_and_can_be_made_anew_or_removed(vms: VmServer, image: str) -> None:
     routers = [bare("r1", image=image), bare("r2", image=image), bare("r3", image=image)]
     ok(vms.converge(*routers, state="present"))
     vms.run("qemu-img", "rebase", "-u", "-F", "qcow2", "-b", BLANK, disk("r1"))
@@ -253,8 +253,29 @@ def test_a_disk_that_is_not_the_one_that_was_made_is_told_and_can_be_removed(vms
     assert "disk.json cannot be read" in errors[2]["msg"]
     assert all("which loses what the machine wrote" in one["hint"] for one in errors)
     assert (vms.files(), vms.run("sha256sum", disk("r1"))) == before
+    anew = ok(vms.as_predicted(*routers[:2], state="present", recreate=["r1", "r2"]))
+    assert [change[:2] for change in anew] == [("recreate", "disk"), ("recreate", "vm")] * 2
+    assert ok(vms.converge(*routers[:2], state="present")) == []
     assert [change[:2] for change in ok(vms.as_predicted(*routers, state="absent"))] == [("delete", "vm")] * 3 + [("delete", "disk")] * 3
     assert (vms.domains(), vms.files()) == ([], [])
+
+
+def test_a_copy_of_the_folder_of_a_machine_is_left_and_told(vms: VmServer) -> None:
+    """As somebody makes it before an upgrade; also when the lab is gone, and though its disk was never said to be another."""
+    router = bare()
+    ok(vms.converge(router, state="present"))
+    vms.run("cp", "-a", f"{FOLDER}/lv-r1", f"{FOLDER}/lv-r1.bak")
+    kept = vms.as_predicted(router, state="present", prune=True)
+    assert kept["changes"] == []
+    (error,) = kept["errors"]
+    assert f"{FOLDER}/lv-r1.bak is left, as it is of domain lv-r1 of lab {LAB}, or a copy of that" in error["msg"]
+    assert "move it elsewhere" in error["hint"]
+    (error,) = vms.as_predicted(state="absent", prune=True)["errors"]
+    assert error["objects"] == ["lv-r1.bak"]
+    assert vms.files() == ["./lv-r1.bak/disk.json", "./lv-r1.bak/disk.qcow2"]
+    # and put back, it is the machine's again
+    vms.run("mv", f"{FOLDER}/lv-r1.bak", f"{FOLDER}/lv-r1")
+    assert ok(vms.as_predicted(router, state="present", prune=True)) == [("create", "vm", "lv-r1")]
 
 
 # -- media ----------------------------------------------------------------------------------------------------------

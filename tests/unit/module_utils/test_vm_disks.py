@@ -160,15 +160,15 @@ def modes(home: Path) -> list[int]:
 
 
 def test_a_folder_that_nobody_may_enter_is_opened_by_the_next_run(home: Path) -> None:
+    def deadly(*_arguments: object) -> None:
+        raise Killed
+
     before = os.umask(0o077)
     try:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-
-            def deadly(*_arguments: object) -> None:
-                raise Killed
-
+        with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "chmod", deadly)
-            _vm_disks.make_folder("demo", "demo-r1")
+            with pytest.raises(Killed):
+                _vm_disks.make_folder("demo", "demo-r1")
         _vm_disks.make_folder("demo", "demo-r1")
         assert modes(home) == [0o711] * 3
         (home / "demo-r1").chmod(0o700)

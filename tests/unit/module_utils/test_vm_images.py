@@ -141,3 +141,29 @@ def test_the_folders_of_a_link_and_of_what_it_leads_to_are_gone_through(tmp_path
     assert found[0] == "/"
     assert found[-2:] == [str(tmp_path), str(tmp_path / "far")]
     assert len(found) == len(set(found))
+
+
+# -- whether QEMU gets to them --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "uid", "told"),
+    [
+        ("dynamic_ownership = 0\n", 64055, True),
+        ('user = "x"\n  dynamic_ownership=0 # for NFS\n', 64055, True),
+        ("dynamic_ownership = 0\n", 0, False),
+        ("#dynamic_ownership = 0\n", 64055, False),
+        ("dynamic_ownership = 1\n", 64055, False),
+        ("", 64055, False),
+        (None, 64055, False),
+    ],
+)
+def test_a_libvirt_that_gives_qemu_no_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, uid: int, told: bool
+) -> None:
+    conf = tmp_path / "qemu.conf"
+    if text is not None:
+        conf.write_text(text)
+    monkeypatch.setattr(_vm_reach, "_CONF", str(conf))
+    errors = _vm_reach.ungiven(uid)
+    assert [error.hint for error in errors] == [f"remove that line, and restart libvirtd: {conf}"] * told

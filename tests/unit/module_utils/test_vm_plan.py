@@ -519,3 +519,39 @@ def test_who_is_waited_for_is_open_until_it_is_ready() -> None:
     want = machine(hold="healthy")
     assert decide(want, there(want)).nodes[0].opens
     assert not decide(want, there(want, ready=frozenset({"r1"}))).busy
+
+
+# -- copies, and disks that cannot be read --------------------------------------------------------------------------
+
+
+def test_a_copy_of_a_machines_folder_is_kept_and_told() -> None:
+    names = ("demo-r1", "demo-r1.bak", "demo-gone")
+    error = ForeignError("/vms/demo/demo-r1.bak is left, as it is a copy", objects=("demo-r1.bak",))
+    have = there(machine(), folders=frozenset(names), copies={"demo-r1.bak": error})
+    found = decide(machine(), have, prune=True)
+    assert told(found) == [("delete", "disk", "demo-gone")]
+    assert found.kept == {"demo-r1.bak": error}
+    assert decide(machine(), have).kept == {}
+    ended = plan([], have, lab=LAB, state="absent", prune=True)
+    assert (ended.drops, ended.folders, ended.kept) == (["demo-r1"], ["demo-gone", "demo-r1"], {"demo-r1.bak": error})
+
+
+def test_what_is_in_the_folder_of_a_domain_goes_with_it() -> None:
+    """Its record may be spoilt."""
+    have = there(machine(), copies={"demo-r1": ForeignError("nobody knows whose it is", objects=("demo-r1",))})
+    found = decide(machine(), have, state="absent")
+    assert (found.drops, found.folders, found.kept) == (["demo-r1"], ["demo-r1"], {})
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_a_disk_that_cannot_be_read_stops_the_run_unless_it_is_made_anew(defined: bool) -> None:
+    error = LabError("it is damaged", objects=("demo-r1",))
+    have = there(machine(), status="shutoff", overlays={}, damaged={"demo-r1": error})
+    have = have if defined else replace(have, domains={}, marks={}, specs={})
+    with pytest.raises(LabError, match="it is damaged"):
+        decide(machine(), have)
+    with pytest.raises(LabError, match="it is damaged"):
+        decide(machine(), have, recreate=["r2"])
+    found = decide(machine(), have, recreate=["r1"])
+    assert told(found) == [("recreate", "disk", "disk.qcow2"), ("recreate" if defined else "create", "vm", "demo-r1")]
+    assert found.changes[-1].reason == "it was asked for"
