@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from ansible_collections.archetype.lab.plugins.plugin_utils._errors import Problem
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FILES_DIR
 from ansible_collections.archetype.lab.plugins.plugin_utils._identifiers import management_name
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import CLOUD_INIT
 from ansible_collections.archetype.lab.plugins.plugin_utils._management import LINK, Network, interfaces_of, joined_links
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import (
     EndpointRef,
@@ -121,11 +122,17 @@ class Joined:
     # names
 
     def hosts(self) -> list[dict[str, t.Any]]:
-        """Every address with the names of its node; a node that has another's network has its addresses too."""
+        """Every address with the names of its node; a node that has another's network has its addresses too.
+
+        A machine is told its IPv4 address by DHCP. Only a seed of cloud-init tells it the other, and a name must lead to what is there.
+        """
         found = []
         for name, node in sorted(self.topology.nodes.items()):
             names = list(dict.fromkeys((node.hostname or name, name, node.container, *node.aliases)))
-            found += [{"address": address, "names": names} for address in self.reached(node).values() if address]
+            addresses = {family: address for family, address in self.reached(node).items() if address}
+            if node.native and node.profile.startup_config.medium != CLOUD_INIT and "ipv4" in addresses:
+                addresses.pop("ipv6", None)
+            found += [{"address": address, "names": names} for address in addresses.values()]
         return found
 
     def binds_hosts(self, node: Node) -> bool:

@@ -17,13 +17,13 @@ import typing as t
 import yaml
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._files import FileReader
+from ansible_collections.archetype.lab.plugins.plugin_utils._kind_model import CLOUD_INIT
 from ansible_collections.archetype.lab.plugins.plugin_utils._model import ManagementAddresses, Node, NodeInterface
 from ansible_collections.archetype.lab.plugins.plugin_utils._placeholders import fill_lines
 from ansible_collections.archetype.lab.plugins.plugin_utils._poap import poap_files
 from ansible_collections.archetype.lab.plugins.plugin_utils._recipe_values import Values, interface_values, node_values
 from ansible_collections.archetype.lab.plugins.plugin_utils._startup import startup_content
 
-CLOUD_INIT = "cloud-init"
 POAP = "poap"
 _LABEL = "cidata"
 """What C(NoCloud) looks for (cloud-init, reference of data sources)."""

@@ -18,6 +18,9 @@ Provider = t.Literal["container", "vm", "segment", "host", "external"]
 """container: the node is a container. vm: a virtual machine, or the container that has one in it (vrnetlab). segment: no device but
 a wire with many ends, made by the lab. host: the server itself. external: a container that is there already and is not the lab's."""
 
+CLOUD_INIT = "cloud-init"
+"""A medium: a seed that tells a machine its addresses too."""
+
 
 @dataclass(frozen=True)
 class InterfaceForm:

@@ -19,7 +19,9 @@ def unknown(plan: t.Mapping[str, t.Any], asked: t.Iterable[str]) -> list[str]:
     """What is wrong with the names of nodes that a user asked for."""
     known, nodes = savable(plan), plan["nodes"]
     return [
-        f"{name}: its kind ({nodes[name]['kind']}) does not say how its configuration is read" if name in nodes else f"{name} is no node"
+        f"{name}: its kind ({nodes[name]['kind']}) does not say how its configuration is read"
+        if name in nodes
+        else f"{name} is no node; those whose configuration can be read are {', '.join(sorted(known))}"
         for name in sorted(set(asked) - set(known))
     ]
 

@@ -51,7 +51,9 @@ def _state(link: Json) -> str:
 
 def _node_row(node: Json) -> tuple[str, ...]:
     address = node["management"]["ipv4"] or node["management"]["ipv6"]
-    return node["name"], node["kind"], node["server"], address, node["state"], node["reason"] or node["shell"].replace(" ", _UNBROKEN)
+    shell = node["shell"].replace(" ", _UNBROKEN)
+    words = [shell, node["reason"]] if node["state"] in ("ready", "starting") else [node["reason"] or shell]
+    return node["name"], node["kind"], node["server"], address, node["state"], "; ".join(filter(None, words))
 
 
 def _summary(report: Json) -> str:

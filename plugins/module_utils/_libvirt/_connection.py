@@ -28,7 +28,7 @@ _ALIVE_INTERVAL, _ALIVE_COUNT = 5, 4
 _QEMU = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z qemu-system-\w+: ")
 HINT = (
     "see that libvirtd, or virtqemud and virtlogd, run on this server (systemctl status libvirtd);"
-    " where libvirt is not installed, run archetype.lab.prepare_servers with -e lab_server_vms=true"
+    " where libvirt is not installed, archetype.lab.prepare_servers does that with -e lab_server_vms=true"
 )
 
 
