@@ -16,6 +16,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._console._hold impor
 from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
 from ansible_collections.archetype.lab.plugins.module_utils._console._waking import ANY_PROMPT
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 from ansible_collections.archetype.lab.plugins.module_utils._ready_logs import console_log, last_bytes
 
 if t.TYPE_CHECKING:
@@ -24,14 +25,28 @@ if t.TYPE_CHECKING:
 
 @contextlib.contextmanager
 def talk(server: Server, lab: str, one: Access, what: str) -> t.Iterator[Session]:
-    """what: what for, for others who want the console meanwhile. A login that was made is ended afterwards.
+    """At the prompt where its commands may be given. what: what for, for others who want the console meanwhile.
 
     Raises LockedError where it is in use, VerifyError where its prompt cannot be come to.
     """
-    with hold(_server.RUN_DIR, one.name, what), contextlib.closing(server.virt.console(one.name)) as stream:
-        session = Session(stream, one.node, last_bytes(console_log(lab, one.name)))
+    with hold(_server.RUN_DIR, one.name, what), visit(server, lab, one) as session:
         reach(session, one)
         yield session
+
+
+@contextlib.contextmanager
+def visit(server: Server, lab: str, one: Access) -> t.Iterator[Session]:
+    """Its console, which is held already, as it was left. A login that is made is ended afterwards, whatever went wrong meanwhile: who
+    comes next would take it for somebody's.
+    """
+    with contextlib.closing(server.virt.console(one.name)) as stream:
+        session = Session(stream, one.node, last_bytes(console_log(lab, one.name)))
+        try:
+            yield session
+        except BaseException:
+            with contextlib.suppress(LabError):  # what went wrong before is what matters
+                session.leave()
+            raise
         session.leave()
 
 

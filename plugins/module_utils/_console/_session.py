@@ -22,6 +22,9 @@ SURE = 0.05
 """The same, of a line that looks like it."""
 SLOW = 5.0
 """Seconds of silence after which a prompt is not to be expected any more: a message of the system took its line."""
+BACK = 2.0
+"""Seconds that it has for each step back to its prompt, where something went wrong."""
+TURNS = 5
 LIMIT = 10 * 1024 * 1024
 """Bytes of what one command may write."""
 
@@ -44,6 +47,7 @@ class Session:
         self.entered = False
         """Whether nobody was logged in before."""
         self._first = ""
+        self._climbs = False  # whether a password is one of a higher level, and not of a login
         self._stream = stream
         self._secrets: set[str] = set()
         self._mark = self.screen.row
@@ -79,13 +83,16 @@ class Session:
         if password:
             self._secrets.add(password)
         waking = Waking(self, prompt, username, password)
-        self.prompt = waking.run(time.monotonic() + timeout)
+        try:
+            self.prompt = waking.run(time.monotonic() + timeout)
+        finally:
+            self.entered = self.entered or (waking.entered and not self._climbs)
         self._first = self._first or self.prompt
-        self.entered = self.entered or waking.entered
         return self.prompt
 
     def enable(self, command: str, prompt: str, *, password: str = "", timeout: float = 30.0) -> str:
         """Go from the prompt where it is to the one that is wanted. Returns that."""
+        self._climbs = True
         self.send_line(command)
         self.react(timeout)
         found = self.wake(f"{prompt}|^{re.escape(self.prompt)}", password=password, timeout=timeout)
@@ -98,6 +105,7 @@ class Session:
         start, deadline = self.screen.row, time.monotonic() + timeout
         if password:
             self._secrets.add(password)
+        self._climbs = True
         self.send_line(command)
         nudged = False
         while self.settle(SLOW, deadline, lambda: self._waits(start)) and not self._waits(start):
@@ -135,15 +143,40 @@ class Session:
     def leave(self) -> None:
         """Log out where nobody was logged in, and go back where another prompt was. The device is not waited for long.
 
-        Where it is not at its prompt, something asks there, and nothing is said.
+        Where it is not at its prompt, something asks there, and nothing is said: but a pager is ended, and the question for a password
+        that a command of ours led to.
         """
+        self._go_back()
         words = ("exit", "quit", "logout") if self.entered else ("exit",) if self.prompt != self._first else ()
-        for word in words if self.screen.line.strip() == self.prompt else ():
+        for word in words if self.prompt and self.screen.line.strip() == self.prompt else ():
             self.send_line(word)
             self.react(QUIET * 3)
             self.settle(QUIET, time.monotonic() + 2.0)
             if self.screen.line.strip() != self.prompt and not re.search(rf"{ANY_PROMPT}\s*$", self.screen.line):
                 return
+
+    def _go_back(self) -> None:
+        """To the prompt, where something went wrong behind it. A device asks three times for a password."""
+        if not self.prompt or self.screen.line.strip() == self.prompt:
+            return
+        self._received = 0
+        self.settle(QUIET, time.monotonic() + BACK)
+        for _turn in range(TURNS):
+            line = self.screen.line
+            if line.strip() == self.prompt:
+                return
+            key = "q" if _dialog.pager(line) else "\r" if self._climbs and _dialog.asks_password(line) else ""
+            if key:
+                self.send(key.encode())
+                self.react(BACK)
+            self._received = 0
+            self.settle(BACK, time.monotonic() + BACK, self._stands)
+            if not key and self.screen.line == line:
+                return
+
+    def _stands(self) -> bool:
+        line = self.screen.line
+        return line.strip() == self.prompt or bool(_dialog.pager(line)) or _dialog.asks_password(line)
 
     def settle(self, quiet: float, deadline: float, sure: t.Callable[[], bool] = lambda: False, limit: int = LIMIT) -> bool:
         """Read until nothing came for so long; False where that was not until the deadline. sure: whether a short silence is enough."""

@@ -23,6 +23,8 @@ SILENCE = {PAUSE: 1.0, LONG: 8.0}
 """Seconds of that while."""
 ERASE = b"\x15"
 """Takes back a line that was typed."""
+BREAK = b"\x03"
+"""Gives up a command."""
 USERNAME, PASSWORD = "admin", "geheim99"
 
 
@@ -84,6 +86,7 @@ class Recorded:
 
 class Player:
     """The stream of such a console, and what is on its screen (C(shown)) when it is opened. sent: all that was written to it.
+    secret: the password of its higher level.
 
     left: how it was left: C(new), C(prompt) (of somebody who is logged in), C(top) (at the last level but that of configuring), C(half)
     (with half a command), C(pager), C(user) (with a name at the question for a password), C(configuring), or C(asks).
@@ -95,7 +98,9 @@ class Player:
         self.talk = talk
         self.sent = b""
         self.open = True
+        self.secret = PASSWORD
         self.logins = 0
+        self._tries = 0
         self.turned = 0
         self._obeys = obeys
         self._noisy = noisy
@@ -163,6 +168,10 @@ class Player:
         elif key == ERASE:
             self._out += b"\b \b" * len(self._typed)
             self._typed = b""
+        elif key == BREAK and self._state == "prompt":
+            self._typed = b""
+            self._out += b"^C\r\n"
+            self._show_prompt()
         elif key == b"\r":
             line, self._typed = self._typed.decode(), b""
             self._out += b"\r\n"
@@ -221,11 +230,16 @@ class Player:
             self._out += PAUSE + self.talk.refused + self.talk.login
 
     def _unlock(self, password: str) -> None:
-        if password == PASSWORD:
+        """It asks three times."""
+        self._tries += 1
+        if password == self.secret:
             self._level = self.talk.moves[self.talk.locked]
             self._show_prompt()
-        else:
+        elif self._tries % 3:
             self._out += b"% Access denied\r\n" + self.talk.secret
+        else:
+            self._out += b"% Bad secrets\r\n\r\n"
+            self._show_prompt()
 
     def _run(self, line: str) -> None:
         talk = self.talk

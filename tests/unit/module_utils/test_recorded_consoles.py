@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _ready_commands, _save, _server
+from ansible_collections.archetype.lab.plugins.module_utils import _ready_commands, _save, _server, _talk
 from ansible_collections.archetype.lab.plugins.module_utils._console import _waking
 from ansible_collections.archetype.lab.plugins.module_utils._console._dialog import may_send_enter
 from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
@@ -297,6 +297,38 @@ def test_who_was_not_logged_in_before_is_not_afterwards(talk: Talk, kind: str, f
     player = Player(talk, "prompt")
     saved(folder, access(talk, kind), player)
     assert not player.quiet or talk.start or len(talk.prompts) > 1, "somebody else's session is ended"
+
+
+@pytest.mark.parametrize(("talk", "kind"), [one for one in FAMILIES if t.cast(Talk, one.values[0]).login])
+def test_who_logged_in_is_logged_out_though_something_went_wrong_in_between(talk: Talk, kind: str, folder: Path) -> None:
+    """In our own doing, in the middle of a page, and in what the device says: who comes next would take it for somebody's session."""
+    one = access(talk, kind)
+
+    def left(work: t.Callable[[Session], object], error: type[Exception]) -> Player:
+        player = Player(talk)
+        logged(folder, player.shown)
+        with pytest.raises(error), _talk.talk(server_of(player), "t", one, "a test") as session:
+            work(session)
+        return player
+
+    assert left(lambda session: 1 // 0, ZeroDivisionError).quiet
+    if talk.pager:
+        assert left(lambda session: session.run(talk.command, limit=10), VerifyError).quiet
+        assert left(lambda session: (session.send_line(talk.command), session.wait_for("no such line", 1.0)), VerifyError).quiet
+
+
+@pytest.mark.parametrize(("talk", "kind"), [one for one in FAMILIES if t.cast(Talk, one.values[0]).locked])
+def test_who_logged_in_is_logged_out_where_the_level_above_was_refused(talk: Talk, kind: str, folder: Path) -> None:
+    player = Player(talk)
+    player.secret = "another"
+    found = saved(folder, access(talk, kind), player)
+    assert ("refused the login" in found.error, found.config) == (True, "")
+    assert player.quiet or not talk.login
+    player = Player(talk, "prompt")
+    player.secret = "another"
+    saved(folder, access(talk, kind), player)
+    assert not player.quiet
+    assert player.sent.rstrip(b"\r").endswith(PASSWORD.encode()), "somebody else's session is ended"
 
 
 @pytest.mark.parametrize(("talk", "kind"), [one for one in FAMILIES if t.cast(Talk, one.values[0]).login])
