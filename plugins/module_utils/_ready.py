@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 INTERVAL = 2.0
 """Seconds between two looks."""
 ANSWER = 2.0
-"""Seconds that a TCP server has to answer."""
+"""Seconds that a TCP server has to answer, with all that it says before it is known to be one of SSH."""
 SILENT = 5.0
 """Seconds for which a machine must have written nothing before its console is opened."""
 AGAIN = 12.0
@@ -179,22 +179,30 @@ def answer(probe: Probe) -> str:
     """Why nothing answers as it should at the address, or nothing."""
     if not probe.address:
         return "it has no address on the management network"
+    deadline = time.monotonic() + ANSWER
     try:
         with socket.create_connection((probe.address, port_of(probe)), ANSWER) as connection:
-            return "" if probe.probe == "tcp" else _greeting(connection)
+            return "" if probe.probe == "tcp" else _greeting(connection, deadline)
     except OSError as error:
         return f"it does not answer there ({error.strerror or error})"
 
 
-def _greeting(connection: socket.socket) -> str:
+def _greeting(connection: socket.socket, deadline: float) -> str:
+    """Who says a little now and then is not waited for any longer than who says nothing."""
     said = b""
-    while len(said) < BANNER:
-        if any(line.startswith(b"SSH-") for line in said.splitlines()):
-            return ""
-        piece = connection.recv(BANNER)
-        if not piece:
+    while len(said) < BANNER and time.monotonic() < deadline:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            piece = connection.recv(BANNER)
+        except TimeoutError:
+            if not said:
+                raise
             break
         said += piece
+        if any(line.startswith(b"SSH-") for line in said.splitlines()):
+            return ""
+        if not piece:
+            break
     return f"what answers there is no SSH: {shown(said.decode(errors='replace'))}" if said else "it ends the connection"
 
 

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import time
 import typing as t
@@ -17,13 +16,12 @@ from ansible_collections.archetype.lab.plugins.module_utils import _server
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._console import _dialog
 from ansible_collections.archetype.lab.plugins.module_utils._console._hold import hold
-from ansible_collections.archetype.lab.plugins.module_utils._console._session import Session
 from ansible_collections.archetype.lab.plugins.module_utils._console._waking import ANY_PROMPT
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._parallel import fetch
-from ansible_collections.archetype.lab.plugins.module_utils._ready_logs import console_log, last_bytes
 from ansible_collections.archetype.lab.plugins.module_utils._ready_state import Memory, State
+from ansible_collections.archetype.lab.plugins.module_utils._talk import visit
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -75,10 +73,13 @@ class Runner:
         return state
 
     def _talk(self, one: Access, boot: str) -> None:
-        with hold(_server.RUN_DIR, one.name, "commands after its boot"), contextlib.closing(self._server.virt.console(one.name)) as stream:
-            session = Session(stream, one.name, last_bytes(console_log(self._lab, one.name)))
-            session.wake(ANY_PROMPT, username=one.username, password=one.password)
-            try:
+        """Who had the console before may have run the same commands."""
+        with hold(_server.RUN_DIR, one.name, "commands after its boot"):
+            self._memory.refresh()
+            if not self._pending(one, boot):
+                return
+            with visit(self._server, self._lab, one) as session:
+                session.wake(ANY_PROMPT, username=one.username, password=one.password)
                 for digest, text in self._pending(one, boot):
                     command = text.removesuffix(MAY_FAIL)
                     refused = _dialog.failed(session.step(command, password=one.password).splitlines())
@@ -86,8 +87,6 @@ class Runner:
                         raise VerifyError(f"{text}: {refused}", hint="see post_boot of its kind", objects=(one.name,))
                     self.changes.append(_change(one, command))
                     self._memory.ran(one.node, boot, digest)
-            finally:
-                session.leave()
 
 
 def _change(one: Access, text: str) -> Change:

@@ -11,11 +11,14 @@ process: of a container, or the QEMU of a machine. What a guest restarts by itse
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import tempfile
 import threading
 import typing as t
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server
@@ -100,14 +103,15 @@ class Known:
 
 @dataclass
 class Memory:
-    """What is known of a lab's nodes. Every step is on disk before the next one is done; safe to use from threads.
+    """What is known of a lab's nodes. Every step is on disk before the next one is done; safe to use from threads and processes.
 
-    write: False where nothing may be written: then it only remembers by itself.
+    write: False where nothing may be written: then it only remembers by itself. told: what became of a file that was broken.
     """
 
     lab: str
     nodes: dict[str, Known] = field(default_factory=dict)
     write: bool = True
+    told: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, node: str, boot: str) -> Known:
@@ -117,20 +121,39 @@ class Memory:
 
     def ready(self, boots: t.Mapping[str, str], now: float) -> None:
         """These nodes are ready, in these boots."""
-        fresh = {node: replace(self.of(node, boot), ready_at=now) for node, boot in boots.items() if not self.of(node, boot).ready_at}
-        self._keep(fresh)
+        self._keep({node: Known(boot, now) for node, boot in boots.items() if not self.of(node, boot).ready_at})
 
     def ran(self, node: str, boot: str, digest: str) -> None:
         """A command ran in this boot of a node."""
-        known = self.of(node, boot)
-        self._keep({node: replace(known, done=(*known.done, digest))})
+        self._keep({node: Known(boot, done=(digest,))})
+
+    def refresh(self) -> None:
+        """Learn what others found out meanwhile. All that is known here is in the file."""
+        if self.write:
+            with self._lock:
+                self.nodes = _read(self.lab)[0]
 
     def _keep(self, fresh: t.Mapping[str, Known]) -> None:
+        """What others wrote meanwhile stays: it is read anew, and nobody writes in between."""
         with self._lock:
-            if fresh:
-                self.nodes = {**self.nodes, **fresh}
-                if self.write:
+            if fresh and self.write:
+                with _alone(self.lab):
+                    self.nodes = _merged(_read(self.lab)[0], fresh)
                     _store(self.lab, self.nodes)
+            elif fresh:
+                self.nodes = _merged(self.nodes, fresh)
+
+
+def _merged(known: t.Mapping[str, Known], fresh: t.Mapping[str, Known]) -> dict[str, Known]:
+    """Of the same boot of a node both are true; of two boots the fresh one is the present one."""
+    found = dict(known)
+    for node, one in fresh.items():
+        old = found.get(node)
+        if old is None or old.boot != one.boot:
+            found[node] = one
+        else:
+            found[node] = Known(one.boot, old.ready_at or one.ready_at, tuple(dict.fromkeys((*old.done, *one.done))))
+    return found
 
 
 def path_of(lab: str) -> str:
@@ -138,32 +161,64 @@ def path_of(lab: str) -> str:
 
 
 def load(lab: str, *, write: bool = True) -> Memory:
-    """Raises ReadError for a file that cannot be understood."""
+    """Raises ReadError for a file that cannot be read. One that is broken is an empty one: all that is lost is memory."""
+    nodes, told = _read(lab)
+    return Memory(lab, nodes, write, told)
+
+
+def _read(lab: str) -> tuple[dict[str, Known], str]:
+    """What is in the file, and what is to be told of it."""
     path = path_of(lab)
     try:
-        with open(path, encoding="utf-8") as stream:
-            found = json.load(stream)
-        if found["format"] != FORMAT:
-            raise ReadError(f"{path} has format {found['format']}, not {FORMAT}", hint="use the version of the collection that wrote it")
-        nodes = {node: Known(str(one["boot"]), float(one["ready_at"]), tuple(one["done"])) for node, one in found["nodes"].items()}
+        with open(path, "rb") as stream:
+            text = stream.read()
     except FileNotFoundError:
-        nodes = {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ReadError(f"{path} cannot be read: {error}", hint="remove it; nodes are then looked at anew", objects=(path,)) from error
-    return Memory(lab, nodes, write)
+        return {}, ""
+    except OSError as error:
+        raise ReadError(
+            f"{path} cannot be read: {error.strerror}", hint="run the module as root (become: true)", objects=(path,)
+        ) from error
+    try:
+        found = json.loads(text)
+        if found["format"] != FORMAT:
+            return {}, f"{path} has format {found['format']}, not {FORMAT}: nodes are looked at anew, and it is written anew"
+        return {node: Known(str(one["boot"]), float(one["ready_at"]), tuple(one["done"])) for node, one in found["nodes"].items()}, ""
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return {}, f"{path} is broken ({error}): nodes are looked at anew, and it is written anew"
+
+
+@contextlib.contextmanager
+def _alone(lab: str) -> t.Iterator[None]:
+    """One process at a time writes what is known of a lab. The kernel gives it up when the process dies."""
+    path = os.path.join(_server.RUN_DIR, f"ready-{lab}.lock")
+    try:
+        os.makedirs(_server.RUN_DIR, mode=0o700, exist_ok=True)
+        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ApplyError(f"the lock {path} cannot be used: {error.strerror}", hint="run the module as root (become: true)") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _store(lab: str, nodes: t.Mapping[str, Known]) -> None:
     path = path_of(lab)
     values = {node: {"boot": one.boot, "ready_at": one.ready_at, "done": one.done} for node, one in sorted(nodes.items())}
-    made = f"{path}.new"
+    made = ""
     try:
         _server.make_state_dir()
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        with open(made, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+        handle, made = tempfile.mkstemp(prefix="ready.json.", suffix=".new", dir=os.path.dirname(path))
+        with open(handle, "w", encoding="utf-8") as stream:
             json.dump({"format": FORMAT, "nodes": values}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(made, path)
     except OSError as error:
-        raise ApplyError(
-            f"{path} cannot be written: {error.strerror}", hint="look at its folder's mode and at the disk", objects=(path,)
-        ) from error
+        if made:
+            with contextlib.suppress(OSError):
+                os.unlink(made)
+        hint = "look at its folder's mode and at the disk"
+        raise ApplyError(f"{path} cannot be written: {error.strerror}", hint=hint, objects=(path,)) from error

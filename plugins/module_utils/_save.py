@@ -40,7 +40,7 @@ class Configuration:
 
 
 def configurations(server: Server, lab: str, access: t.Sequence[Access], timeout: float = TIMEOUT) -> list[Configuration]:
-    """Those of all nodes, in their order; what goes wrong with one does not stop the others. What is not ready or not ours is left alone."""
+    """Those of all nodes, in their order; what goes wrong with one does not stop the others. What is not ready, or not ours, is left."""
     states = {state.node: state for state in _ready.look(server, lab, access, write=False)}
     return fetch(access, lambda one: _of_node(server, lab, one, states[one.node], timeout))
 

@@ -112,6 +112,8 @@ def main() -> None:
     def work() -> dict[str, object]:
         with Server() as server:
             watch = _ready.Watch(server, module.params["lab"], access, write=not module.check_mode)
+            if watch.memory.told:
+                module.warn(watch.memory.told)
             states = _ready.wait(watch, limit, max(0.1, module.params["interval"]))
             runner = Runner(server, module.params["lab"], watch.memory)
             states = runner.run(access, watch.boots, states)

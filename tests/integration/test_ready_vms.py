@@ -147,15 +147,15 @@ def test_what_was_ready_stays_so_though_its_log_is_gone_until_that_is_forgotten(
     probe: dict[str, Any] = {**LOGIN, "timeout": 2}
     assert guests.state("r2", probe) == ("ready", "")
     guests.run("sh", "-c", f"echo '{{' > {KEPT}")
-    broken = guests.module("lab_ready", lab=LAB, access=[access("r2", **probe)])
-    assert broken["failed"]
-    assert f"{KEPT} cannot be read" in broken["msg"]
-    assert "remove it; nodes are then looked at anew" in broken["msg"]
-    guests.forget()
-    state, reason = guests.state("r2", probe)
+    broken = guests.look(("r2", probe))
+    assert f"{KEPT} is broken" in str(broken["warnings"])
+    assert "nodes are looked at anew" in str(broken["warnings"])
+    state, reason = broken["nodes"][0]["state"], broken["nodes"][0]["reason"]
     assert (state, "is not ready after" in reason, "its kind gives it 2 s" in reason) == ("starting", True, True), reason
     guests.run("sh", "-c", f"printf '%s' '{saved}' > {guests.log('r2')}")
-    assert guests.state("r2", probe) == ("ready", "")
+    mended = guests.look(("r2", probe))
+    assert mended["nodes"][0]["state"] == "ready"
+    assert sorted(guests.kept()) == ["r2"]
 
 
 def test_a_console_is_woken_by_enter_and_a_question_on_it_is_left_to_its_user(guests: Guests) -> None:
@@ -247,6 +247,28 @@ def test_a_panic_is_told_and_a_guest_that_starts_again_by_itself_is_in_the_same_
     result = guests.look(("admin1", started), ("r2", started), post_boot=COMMANDS)
     assert [(change["label"], change["reason"]) for change in result["changes"]] == [("r2", command) for command in COMMANDS]
     assert [told(guests, node) for node in NODES] == [1, 1]
+
+
+def test_a_machine_of_somebody_else_is_left_alone_though_it_has_the_name(guests: Guests) -> None:
+    """The same machine as it would be if somebody had made it: without the mark."""
+    name = f"{LAB}-r2"
+    uri = "https://archetype-lab.example/xmlns/1"
+    guests.forget()
+    mark = guests.virsh("metadata", name, uri)
+    for where in ("--live", "--config"):
+        guests.virsh("metadata", name, uri, where, "--remove")
+    guests.hush("r2")
+    before = guests.wrote("r2")
+    prompt = {"probe": "console", "pattern": "this never comes"}
+    result = guests.look(("r2", prompt), post_boot=("show disks",))
+    told = f"domain {name} is foreign (it has no mark), not node r2 of lab {LAB}; remove or rename it, or give the lab another name"
+    assert [(one["state"], one["reason"], one["foreign"]) for one in result["nodes"]] == [("stopped", told, True)]
+    save = {"method": "console", "command": "show running-config", "prompt": "r2#"}
+    (config,) = guests.module("lab_config", lab=LAB, access=[{**access("r2"), "save": save}])["configs"]
+    assert (config["config"], config["error"]) == ("", f"it is stopped: {told}")
+    assert guests.wrote("r2") == before
+    guests.virsh("metadata", name, uri, "--live", "--config", "--key", "mark", "--set", mark)
+    assert guests.state("r2", LOGIN) == ("ready", "")
 
 
 def test_a_machine_that_dies_is_not_waited_for_any_longer(guests: Guests) -> None:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -356,6 +358,27 @@ def test_an_answer_over_the_network_makes_a_node_ready(server: _server.Server, v
     assert "it has no address on the management network" in found[4][1]
 
 
+def test_who_says_a_byte_now_and_then_holds_nobody_up(server: _server.Server, virt: Virt) -> None:
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _peer = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                while not over.wait(0.05):
+                    connection.sendall(b"x")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        begun = time.monotonic()
+        ((state, reason),) = told(server, machine(virt, probe=Probe("ssh", address="127.0.0.1", port=listening.getsockname()[1])))
+        taken = time.monotonic() - begun
+        over.set()
+        thread.join()
+    assert (state, "what answers there is no SSH: xx" in reason) == ("starting", True)
+    assert taken < 1.0
+
+
 def commands(server: _server.Server, one: Access, *, write: bool = True) -> tuple[str, str, list[str]]:
     """State and reason after its commands, and which ran."""
     watch = _ready.Watch(server, "demo", [one], write=write)
@@ -439,13 +462,64 @@ def test_what_is_not_the_labs_is_told_and_gets_no_key_no_command_and_no_password
     assert [call for call in docker.calls if call[0] in ("execute", "read_file")] == []
 
 
-def test_a_file_that_is_broken_is_an_error_and_not_empty(server: _server.Server, virt: Virt, folder: Path) -> None:
+def test_a_file_that_is_broken_is_an_empty_one_and_is_told_and_written_anew(server: _server.Server, virt: Virt, folder: Path) -> None:
     path = folder / "state" / "demo" / "ready.json"
     path.parent.mkdir(parents=True)
-    for text in ("{", "[]", '{"format": 7, "nodes": {}}', '{"format": 1, "nodes": {"a": {}}}'):
+    write(folder, b"login:")
+    for text in ("{", "[]", "\x00", '{"format": 7, "nodes": {}}', '{"format": 1, "nodes": {}}rest', '{"format": 1, "nodes": {"a": {}}}'):
         path.write_text(text)
-        with pytest.raises(ReadError, match=r"ready\.json"):
-            told(server, machine(virt))
+        told_of = load("demo").told
+        assert str(path) in told_of
+        assert "nodes are looked at anew" in told_of
+        assert told(server, machine(virt)) == [("ready", "")]
+        assert (load("demo").told, list(load("demo").nodes)) == ("", ["m1"])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ReadError, match=r"ready\.json cannot be read"):
+        told(server, machine(virt))
+
+
+def test_what_several_processes_find_out_at_once_is_all_kept(folder: Path) -> None:
+    """Each has read the file before the others wrote it."""
+    everyone = [load("demo") for _number in range(8)]
+    failed: list[Exception] = []
+
+    def work(place: int) -> None:
+        try:
+            for step in range(20):
+                everyone[place].ran("m1", "boot", f"{place}.{step}")
+            everyone[place].ready({f"c{place}": "boot", "m1": "boot"}, BEGUN + place)
+        except Exception as error:  # noqa: BLE001 - it is looked at below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(place,)) for place in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    kept = load("demo")
+    assert (failed, kept.told) == ([], "")
+    assert set(kept.of("m1", "boot").done) == {f"{place}.{step}" for place in range(8) for step in range(20)}
+    assert sorted(kept.nodes) == [*(f"c{place}" for place in range(8)), "m1"]
+    assert kept.of("m1", "boot").ready_at
+    assert os.listdir(folder / "state" / "demo") == ["ready.json"]
+
+
+def test_what_is_known_of_a_boot_is_gone_with_the_next_one(folder: Path) -> None:
+    old, new = load("demo"), load("demo")
+    old.ran("m1", "one", "a")
+    new.ran("m1", "two", "b")
+    assert (load("demo").of("m1", "one").done, load("demo").of("m1", "two").done) == ((), ("b",))
+
+
+def test_commands_that_somebody_else_ran_meanwhile_are_not_run_again(server: _server.Server, virt: Virt) -> None:
+    one = machine(virt, probe=Probe(), post_boot=SHUT)
+    watch = _ready.Watch(server, "demo", [one])
+    states = watch.look(BEGUN + 10)
+    assert commands(server, one)[2] == list(SHUT)
+    late = Runner(server, "demo", watch.memory)
+    assert late.run([one], watch.boots, states)[0].state == "ready"
+    assert (late.changes, virt.told) == ([], list(SHUT))
 
 
 def test_waiting_ends_when_all_are_settled_or_its_limit_is_over(server: _server.Server, docker: FakeDocker) -> None:
