@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 
 import pytest
@@ -198,3 +199,14 @@ def test_commands_after_the_boot_are_lines_for_the_console(lab):
 def test_what_was_observed_does_not_change_what_a_machine_is(lab):
     there = {"srv1": nothing_observed()}
     assert lab.plan(observed=there)["slices"]["srv1"]["vms"] == lab.plan()["slices"]["srv1"]["vms"]
+
+
+@pytest.mark.parametrize(("kind", "families"), [("cisco_n9kv", {4}), ("linux", {4, 6})])
+def test_names_of_machines_lead_to_addresses_that_they_are_told(lab, kind, families):
+    """DHCP tells the IPv4 address alone, a seed of cloud-init both. A container has both."""
+    (declared,) = lab.plan(one_node(f"kind: {kind}, image: vm.qcow2"))["slices"].values()
+    found = {name: set() for name in ("vm", "h1")}
+    for one in declared["management"]["hosts"]:
+        for name in found.keys() & set(one["names"]):
+            found[name].add(ipaddress.ip_address(one["address"]).version)
+    assert found == {"vm": families, "h1": {4, 6}}

@@ -586,7 +586,9 @@ def test_a_machine_that_waits_for_a_restart_is_ready_and_says_so():
     results = machines(plan, needs_restart=["memory", "config medium"])
     assert node_of(make_report(plan, results), "c") == ("ready", "needs restart (memory, config medium)")
     assert make_report(plan, results)["ok"]
-    assert "needs restart (memory, config medium)" in render_report(make_report(plan, results))
+    shown = render_report(make_report(plan, results))
+    assert "needs restart (memory, config medium)" in shown
+    assert make_report(plan, results)["nodes"][2]["shell"] in shown.replace("\xa0", " "), "how to get at it is told all the same"
     plan = awaiting("c", vms=("c",))
     results["srv2"]["ready"] = {"nodes": [found("c", "starting", "waits for 'login:'")]}
     assert node_of(make_report(plan, results), "c") == ("starting", "waits for 'login:'; needs restart (memory, config medium)")
