@@ -242,8 +242,8 @@ class _Planner:
 
     def _disks(self, *, fresh: bool) -> tuple[str, ...]:
         """The disks to be made; one that was left by a domain that is gone is used again, where it is on the right image."""
-        stale = self.domain is None and self._stale()
-        return tuple(path for path in self._files() if fresh or stale or path not in self.have.files)
+        stale = (self.domain is None or fresh) and self._stale()
+        return tuple(path for path in self._files() if stale or path not in self.have.files)
 
     def _stale(self) -> bool:
         before = self.have.overlays.get(self.want.name, "")

@@ -103,7 +103,7 @@ def read(
     overlays, errors = _vm_disks.overlays(lab, folders & {one.name for one in want})
     host = server.virt.host()
     refused += [*_vm_reach.unreachable(digests, host.uid, host.gid), *_vm_reach.ungiven(host.uid)]
-    refused += _vm_media.lacking(lab, want, have.files)
+    refused += [*_vm_media.lacking(lab, want, have.files), *_linked(lab, want)]
     damaged = {name: error for error in errors for name in error.objects}
     outdated: dict[str, tuple[Change, ...]] = {}
     for one in want:
@@ -143,6 +143,14 @@ def read_domains(server: Server, lab: str, want: t.Sequence[Vm]) -> HaveVms:
         specs={name: specs[name] for name in own},
         lives=lives,
     )
+
+
+def _linked(lab: str, want: t.Sequence[Vm]) -> t.Iterator[LabError]:
+    """Folders of machines that are elsewhere. What is in them is not gone, and must not be taken for that."""
+    for folder, one in ((_vm_disks.folder_of(lab, one.name), one) for one in want):
+        if os.path.islink(folder):
+            hint = "put the folder itself there, or mount what it is on"
+            yield ReadError(f"{folder} is a link, and is not followed", hint=hint, objects=(one.name,))
 
 
 def _uses(

@@ -268,6 +268,13 @@ def test_a_data_disk_that_is_gone_costs_no_other_and_is_still_read_until_somebod
     assert told(decide(want, have, restart=["r1"])) == [("create", "disk", "data1.qcow2"), ("restart", "vm", "demo-r1")]
 
 
+def test_a_system_disk_that_is_gone_costs_no_data_disk() -> None:
+    want = machine(data_disks=(GIB,))
+    have = there(want, overlays={})
+    have = replace(have, files=frozenset(path for path in have.files if not path.endswith("/disk.qcow2")))
+    assert told(decide(want, have)) == [("create", "disk", "disk.qcow2"), ("recreate", "vm", "demo-r1")]
+
+
 def test_an_image_whose_digest_nobody_knows_is_no_other_one() -> None:
     assert told(decide(machine(), there(machine(), digests={}))) == [("update", "vm", "demo-r1")]
 
