@@ -22,6 +22,12 @@ OVERLAP = 4096
 """Characters that are looked at once more with what comes next, as what is looked for may be in two pieces."""
 LONGEST = 160
 """Characters of a line that is shown."""
+PIECE = 16384
+"""Bytes that are looked at at once. A node may write as much as it likes, and is looked at as long as somebody waits."""
+KEEP = 2 * PIECE
+"""Lines and, with some more, characters that are kept: a piece, and what was on the screen before it."""
+LINE = 8192
+"""Characters of a line."""
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -35,15 +41,17 @@ class Scan:
         self._pattern = _compiled(probe.pattern)
         markers = [(one, False) for one in probe.boot_markers] + [(one, True) for one in probe.failure_markers]
         self._markers = [(_compiled(one), failure) for one, failure in markers]
-        self._screen = Screen()
+        self._screen = Screen(KEEP, 8 * KEEP, LINE)
         self._raw = ""
         self.ready = ""
         self.failure = ""
         self.marker = ""
 
     def feed(self, data: bytes) -> None:
-        if not data:
-            return
+        for begin in range(0, len(data), PIECE):
+            self._feed(data[begin : begin + PIECE])
+
+    def _feed(self, data: bytes) -> None:
         first = self._screen.row - HEIGHT
         self._screen.feed(data)
         self._raw += data.decode(errors="replace")

@@ -22,6 +22,8 @@ LONGEST = 65536
 """Characters after which a line is broken, whatever wrote it."""
 KEEP = 200_000
 """Lines that are kept; of those before them nothing is left."""
+ROOM = 32 * 1024 * 1024
+"""Characters that the lines may have which are kept: a few bytes that move the cursor may make a long line."""
 
 _TOKEN = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI, such as the colour or the place of the cursor
@@ -43,15 +45,21 @@ def plain(raw: bytes | str) -> str:
 
 
 class Screen:
-    """Fed with what arrives, in any pieces. row counts from the first line that ever was, so that it stays the same line."""
+    """Fed with what arrives, in any pieces. row counts from the first line that ever was, so that it stays the same line.
 
-    def __init__(self) -> None:
+    keep, room: lines that are kept, and characters of them; the last HEIGHT lines always are. longest: characters of a line.
+    """
+
+    def __init__(self, keep: int = KEEP, room: int = ROOM, longest: int = LONGEST) -> None:
+        self._keep, self._room, self._longest = max(keep, HEIGHT), room, longest
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._lines = [""]
         self._gone = 0
         self._row = 0
         self._column = 0
         self._top = 0
+        self._counted = 0
+        self._size = 0
         self._saved = (0, 0)
         self._rest = ""
 
@@ -100,7 +108,7 @@ class Screen:
 
     def _write(self, text: str) -> None:
         while text:
-            room = LONGEST - self._column
+            room = self._longest - self._column
             line, here, text = self._lines[self._row], text[:room], text[room:]
             if len(line) < self._column:
                 line = line.ljust(self._column)
@@ -118,7 +126,7 @@ class Screen:
         elif code == "\b":
             self._column = max(0, self._column - 1)
         elif code == "\t":
-            self._column = min(LONGEST, self._column // 8 * 8 + 8)
+            self._column = min(self._longest, self._column // 8 * 8 + 8)
 
     def _escape(self, token: str) -> None:
         code = token[1:]
@@ -169,7 +177,7 @@ class Screen:
         elif final == "X":
             self._lines[self._row] = line[:column] + " " * min(count, max(0, len(line) - column)) + line[column + count :]
         elif final == "@":
-            self._lines[self._row] = (line[:column].ljust(column) + " " * count + line[column:])[:LONGEST]
+            self._lines[self._row] = (line[:column].ljust(column) + " " * count + line[column:])[: self._longest]
 
     def _erase_display(self, how: int) -> None:
         """A page that is wiped is one that ended: what was on it was read."""
@@ -181,29 +189,45 @@ class Screen:
 
     def _new_page(self) -> None:
         while self._lines and not self._lines[-1].strip():
-            self._lines.pop()
+            gone = self._lines.pop()
+            if len(self._lines) < self._counted:
+                self._counted -= 1
+                self._size -= len(gone)
         self._lines.append("")
         self._top = self._row = len(self._lines) - 1
         self._column = 0
+        self._forget()
 
     def _next_line(self) -> None:
         self._move(self._row + 1, 0)
 
     def _move(self, row: int, column: int) -> None:
         self._row = max(row, self._top, 0)
-        self._column = max(0, min(column, LONGEST if column == self._column else WIDEST))
+        self._column = max(0, min(column, self._longest if column == self._column else WIDEST))
         missing = self._row - len(self._lines) + 1
         if missing > 0:
             self._lines.extend([""] * missing)
         self._top = max(self._top, len(self._lines) - HEIGHT)
-        if len(self._lines) > KEEP + KEEP // 10:
-            self._forget(len(self._lines) - KEEP)
+        self._forget()
 
-    def _forget(self, count: int) -> None:
+    def _forget(self) -> None:
+        """The oldest lines, where there are too many, or too long ones. Those above the page are as they will be, and are counted once."""
+        self._size += sum(map(len, self._lines[self._counted : self._top]))
+        self._counted = max(self._counted, self._top)
+        if len(self._lines) <= self._keep + self._keep // 10 and self._size <= self._room:
+            return
+        count = max(0, len(self._lines) - self._keep)
+        left = self._size - sum(map(len, self._lines[: min(count, self._top)]))
+        while left > self._room * 9 // 10 and count < self._top:
+            left -= len(self._lines[count])
+            count += 1
+        count = min(count, self._top)
         del self._lines[:count]
+        self._size = left
         self._gone += count
         self._row -= count
         self._top -= count
+        self._counted -= count
 
 
 _MOVES = {"A": (-1, 0), "B": (1, 0), "C": (0, 1), "D": (0, -1)}

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Probe
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
-from ansible_collections.archetype.lab.plugins.module_utils._ready_scan import Scan, check
+from ansible_collections.archetype.lab.plugins.module_utils._ready_scan import PIECE, Scan, check
 
 BOOT = (
     b"\x1b[2J\x1b[H\x1b[1mBooting `Device'\x1b[0m\r\n"
@@ -95,9 +95,31 @@ def test_a_pattern_that_is_none_is_refused_before_anything_is_waited_for() -> No
     check([Probe("log", "")])
 
 
-def test_memory_is_bounded_however_long_the_log_is() -> None:
-    scan = Scan(Probe("log", "never", failure_markers=("nor this",)))
-    for _number in range(20):
-        scan.feed(b"line of a log that never ends\r\n" * 20000)
-    assert len(scan._screen.lines()) < 250_000
-    assert len(scan._raw) <= 4096
+FLOODS = {
+    "lines": b"line of a log that never ends\r\n" * 20000,
+    "one line": b"x" * 500_000,
+    "long lines": (b"y" * 60_000 + b"\r\n") * 8,
+    "wide lines": b"\x1b[1000Cx\n" * 5000,
+    "pages": (b"\x1b[1000Cx\n" * 30 + b"\x1b[2J") * 100,
+    "blank pages": b"\n\n   \n\x1b[2J" * 5000,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_memory_is_bounded_however_long_the_log_and_its_lines_are(flood: bytes) -> None:
+    scan = Scan(Probe("log", "found: it", failure_markers=("nor this",)))
+    for _number in range(12):
+        scan.feed(flood)
+        lines = scan._screen.lines()
+        assert sum(len(line) + 50 for line in lines) < 4 * 1024 * 1024
+        assert scan._screen._size == sum(map(len, lines[: scan._screen._top]))
+        assert len(scan._raw) <= 4096
+    scan.feed(b"\r\n\x1b[1mfound\x1b[0m: it\r\nlast words\r\n" + flood[:20] + b"\r\nover\r\n")
+    assert (scan.ready, scan.last) == ("found: it", "over")
+
+
+def test_what_is_looked_for_may_be_between_two_pieces_of_a_long_output() -> None:
+    for place in range(PIECE - 12, PIECE + 2):
+        before = (b"z" * 77 + b"\r\n") * (place // 79) + b"z" * (place % 79)
+        scan = fed(PANIC, before + b"\r\nKernel panic - no root\r\nlogin:\r\n" + before, 10**6)
+        assert (scan.ready, scan.marker, scan.failure) == ("login:", "Kernel panic", "Kernel panic - no root")
