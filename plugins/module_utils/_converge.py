@@ -310,6 +310,7 @@ def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
             converger.outcome.layers = stages.changes()
             foreseen = [*_containers.foreseen(stages.containers), *_vms.foreseen(stages.vms), *stages.ports[1].foreseen]
             converger.outcome.errors += foreseen
+            converger.outcome.result["vms"] = _vms.describe(stages.vms.have, stages.vms, declared.vms)
         else:
             converger.apply(stages)
         return converger.outcome.finish(run)

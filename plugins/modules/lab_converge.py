@@ -120,7 +120,9 @@ containers:
   type: list
   elements: dict
 vms:
-  description: The virtual machines, as they are afterwards, and what each needs a restart for; see M(archetype.lab.lab_vm).
+  description:
+    - The virtual machines, as they are afterwards, and what each needs a restart for; see M(archetype.lab.lab_vm). In check mode, as
+      they are now.
   returned: when O(state=present)
   type: list
   elements: dict

@@ -186,6 +186,8 @@ def test_a_changed_configuration_waits_for_a_restart(world: World, lab: Lab) -> 
     again.ok()
     assert again.changes() == NOTHING
     assert "needs restart" in again.nodes()["g1"][1]
+    for look in (world.check(lab), world.play("status_lab", lab)):
+        assert look.nodes()["g1"] == ("ready", "needs restart (config medium)")
     world.deploy(lab, "-e", '{"lab_restart": ["g1"]}').green()
     assert "renamed" in said(world, lab, "g1", "show running-config")
     file.write_text(CONFIG["g1"])
