@@ -20,7 +20,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._plain import said_o
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 _PREPARE = "Prepare it with archetype.lab.prepare_servers; where sudo asks for a password, add --ask-become-pass"
-_PREPARE_VMS = "Run archetype.lab.prepare_servers with -e lab_server_vms=true, or pin the node to another server"
+_PREPARE_VMS = "Mend that, or pin the node to another server"
 
 
 def observations(servers: t.Mapping[str, ServerFacts], results: t.Mapping[str, t.Any], file: str) -> tuple[dict[str, Json], list[Problem]]:

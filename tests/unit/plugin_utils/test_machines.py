@@ -199,7 +199,7 @@ PATH = f"{IMAGES}/vm.qcow2"
         (
             {"libvirt": {"missing": "there is no socket"}, "disks": {PATH: None}},
             "server srv1 cannot run virtual machines, and node vm is one: there is no socket",
-            "Run archetype.lab.prepare_servers with -e lab_server_vms=true, or pin the node to another server",
+            "Mend that, or pin the node to another server",
         ),
         (
             {"disks": {PATH: None}},
