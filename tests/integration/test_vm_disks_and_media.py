@@ -261,7 +261,7 @@ def test_a_disk_that_is_not_the_one_that_was_made_is_told_and_can_be_made_anew_o
 
 
 def test_a_copy_of_the_folder_of_a_machine_is_left_and_told(vms: VmServer) -> None:
-    """As somebody makes it before an upgrade; also when the lab is gone, and though its disk was never said to be another."""
+    """As somebody makes it before an upgrade; also when the lab is gone."""
     router = bare()
     ok(vms.converge(router, state="present"))
     vms.run("cp", "-a", f"{FOLDER}/lv-r1", f"{FOLDER}/lv-r1.bak")
