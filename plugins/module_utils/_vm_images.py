@@ -249,10 +249,10 @@ def _head(path: str) -> tuple[os.stat_result, bytes]:
 
 def _run_check(path: str, header: _qcow2.Header) -> None:
     """QEMU's own check of the tables of one file; those that it is based on are opened too, and not checked."""
-    done = _programs.run("qemu-img", "check", "-q", "-f", "qcow2", path, timeout=_TIMEOUT)
+    done = _programs.run("qemu-img", "check", "-f", "qcow2", path, timeout=_TIMEOUT)
     if done.exit_code in (0, _LEAKS):
         return
-    said = " ".join(done.output.split("\n")[0].removeprefix("qemu-img: ").split())
+    said = _said(done.output)
     if _qcow2.LOCKED in done.output:
         hint = "end what uses it: machines must have overlays on it, and not the image itself"
         raise LabError(f"image {path} is open for writing elsewhere: {said}", hint=hint, objects=(path,))
@@ -260,6 +260,13 @@ def _run_check(path: str, header: _qcow2.Header) -> None:
         hint = f"qemu-img check -r all {shlex.quote(path)}, where it was; then copy it to the server again"
         raise LabError(f"image {path} was not closed by what wrote it last, and is damaged: {said}", hint=hint, objects=(path,))
     raise LabError(f"image {path} is cut off or damaged: {said}", hint=_COPY_AGAIN, objects=(path,))
+
+
+def _said(output: str) -> str:
+    """What it comes to, in a line: it writes one for every cluster that is wrong, of which the first ones may not be here any more."""
+    lines = output.split("\n")
+    line = next((one for one in lines if "errors were found" in one), lines[0])
+    return " ".join(line.removeprefix("qemu-img: ").split()).rstrip(".")
 
 
 def _hash(path: str, before: os.stat_result, cache: Cache) -> str:
