@@ -137,6 +137,8 @@ def _check_node(node: Node, server: str, observed: Json) -> t.Iterator[Problem]:
     images = observed.get("images") or {}
     if node.image in images and not images[node.image]:
         remedy = "Load it there (docker pull, or docker load from a file), or name another one for it under images: in the lab file"
+        if node.profile.provider == "vm" and not node.profile.packed_only:
+            remedy += "; the name of a disk image, for a virtual machine without a container around it, ends in .qcow2"
         yield _at(node, f"server {server} has no image {node.image}, which node {node.name} needs", remedy)
     binds = observed.get("binds") or {}
     for bind in node.binds:
