@@ -29,6 +29,9 @@ def make(paths: t.Iterable[str], domain: str) -> None:
             with contextlib.suppress(FileExistsError):
                 os.makedirs(path)
             found = os.lstat(path)
+            if stat.S_ISLNK(found.st_mode):
+                hint = "put the folder itself there, or mount what it is on"
+                raise ApplyError(f"{path} is a link, and is not followed", hint=hint, objects=(domain,))
             if not stat.S_ISDIR(found.st_mode):
                 raise ApplyError(f"{path} is not a folder", hint="remove what is there", objects=(domain,))
             if found.st_uid not in (0, os.geteuid()):

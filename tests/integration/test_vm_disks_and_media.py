@@ -377,6 +377,10 @@ def test_qemu_as_a_user_of_its_own_gets_its_files_and_nobody_else(as_on_debian: 
         server.run("rm", "-rf", hidden)
     before = server.run("sha256sum", image)
     router = bare(image=image, medium=medium("hostname r1\n"), data_disks=[MIB])
+    server.run("sh", "-c", f"echo 'dynamic_ownership = 0' >>{CONF}")
+    (ungiven,) = server.converge(router, check_mode=True)["errors"]
+    assert "QEMU, which is libvirt-qemu on this server, is given no disks" in ungiven["msg"]
+    server.run("sed", "-i", "/^dynamic_ownership/d", CONF)
     ok(server.converge(router))
     assert server.state("lv-r1") == "running"
     assert server.run("stat", "-c", "%U", f"/proc/{server.pid('lv-r1')}").strip() == "libvirt-qemu"

@@ -183,13 +183,13 @@ def test_a_folder_that_is_a_link_or_a_file_or_somebody_elses_is_not_used(home: P
     (home / "elsewhere").mkdir(parents=True, mode=0o700)
     (home / "demo-r1").symlink_to("elsewhere")
     (home / "demo-r2").touch()
-    for name in ("demo-r1", "demo-r2"):
-        with pytest.raises(ApplyError, match=f"{home}/{name} is not a folder"):
+    for name, told in (("demo-r1", "is a link, and is not followed"), ("demo-r2", "is not a folder")):
+        with pytest.raises(ApplyError, match=f"{home}/{name} {told}"):
             _vm_disks.make_folder("demo", name)
     assert (home / "elsewhere").stat().st_mode & 0o777 == 0o700
     with pytest.MonkeyPatch.context() as patch:
         lstat = os.lstat
         patch.setattr(os, "lstat", lambda path: os.stat_result([*lstat(path)[:4], 4711, *lstat(path)[5:10]]))
-        with pytest.raises(ApplyError, match="belongs to user 4711") as told:
+        with pytest.raises(ApplyError, match="belongs to user 4711") as error:
             _vm_disks.make_folder("demo", "demo-r3")
-    assert str(home.parent) in told.value.message
+    assert str(home.parent) in error.value.message
