@@ -12,13 +12,19 @@ import re
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server
-from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
+from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, moment
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._docker._port import Docker
 
 PIECE = 256 * 1024
+SHARE = 8 * 1024 * 1024
+"""Bytes of a container's log that are read on at one look."""
+LAST_LINES = 5000
+"""Lines at its end that are read besides, where there are more."""
+OVERLAP = 0.001
+"""Seconds by which a moment may be rounded on its way."""
 SLACK = 2.0
 """Seconds by which the clocks of a file and of a process may differ."""
 
@@ -27,27 +33,52 @@ class Log(t.Protocol):
     def news(self) -> t.Iterator[bytes]:
         """What was written since the last call, or since the start of the node. Raises ReadError."""
 
-    def written_since(self, moment: float) -> bool:
+    def written_since(self, since: float) -> bool:
         """Whether anything was written since then, in seconds since 1970. Raises ReadError."""
 
 
 class ContainerLog:
-    """What a container's present process wrote. An earlier process of it is of no interest."""
+    """What a container's present process wrote. An earlier process of it is of no interest.
+
+    It may write more than anybody can read: of one look's share the beginning is read, then the end. What was seen is told by its moment,
+    as Docker moves logs aside and removes old ones.
+    """
 
     def __init__(self, docker: Docker, container: DockerContainer) -> None:
         self._docker = docker
         self._container = container
+        self._last = ""
         self._seen = 0
 
     def news(self) -> t.Iterator[bytes]:
-        written = self._docker.logs(self._container.name, since=self._container.ended_at)
-        begin = self._seen if self._seen <= len(written) else 0
-        self._seen = len(written)
-        if written[begin:]:
-            yield written[begin:].encode()
+        read = 0
+        for data in self._fresh():
+            read += len(data)
+            yield data
+            if read > SHARE:
+                break
+        else:
+            return
+        yield from self._fresh(lines=LAST_LINES)
 
-    def written_since(self, moment: float) -> bool:
-        return bool(self._docker.logs(self._container.name, since=moment))
+    def written_since(self, since: float) -> bool:
+        return any(True for _entry in self._docker.log(self._container, since=since, lines=1))
+
+    def _fresh(self, lines: int = 0) -> t.Iterator[bytes]:
+        """What was not seen. Several entries may have one moment, and more of them may come."""
+        since = max(self._container.ended_at, moment(self._last) - OVERLAP) if self._last else self._container.ended_at
+        known, skip = self._last, self._seen
+        for entry in self._docker.log(self._container, since=since, lines=lines):
+            if entry.moment < known:
+                continue
+            data = entry.data
+            if entry.moment == known:
+                data, skip = data[skip:], max(0, skip - len(data))
+            if entry.moment != self._last:
+                self._last, self._seen = entry.moment, 0
+            self._seen += len(data)
+            if data:
+                yield data
 
 
 class MachineLog:
@@ -71,8 +102,8 @@ class MachineLog:
                 self._file, self._seen = inode, 0
             yield from self._read_on(path)
 
-    def written_since(self, moment: float) -> bool:
-        return any(stat.st_mtime >= moment for _path, stat in self._found())
+    def written_since(self, since: float) -> bool:
+        return any(stat.st_mtime >= since for _path, stat in self._found())
 
     def _files(self) -> list[tuple[int, str]]:
         """Inode and path of each, the oldest first; those of earlier boots left out."""

@@ -19,12 +19,15 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._docker._archive import file_of
 from ansible_collections.archetype.lab.plugins.module_utils._docker._exec import start_and_read
+from ansible_collections.archetype.lab.plugins.module_utils._docker._log import Entry
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import Docker, DockerContainer, ExecResult, Image
 from ansible_collections.archetype.lab.plugins.module_utils._docker._reading import START_HINT, Reader
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, MissingLibraryError, ReadError
 
 SOCKET = "/var/run/docker.sock"
 TIMEOUT = 60
+LOG_BYTES = 4 * 1024 * 1024
+"""The end of a log that is kept of one that is asked for as a whole."""
 
 
 def connect(socket_path: str = SOCKET) -> Docker:
@@ -218,9 +221,19 @@ class _Adapter:
         return t.cast(bytes, self._ask(ReadError, what, name, lambda: file_of(b"".join(stream), path)))
 
     def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
-        asked = {"tail": lines or "all", **({"since": since} if since else {})}
-        found = self._ask(ReadError, f"reading the log of container {name}", name, lambda: self._client.logs(name, **asked))
-        return bytes(found).decode(errors="replace").strip()
+        found = self.inspect([name]).get(name)
+        if found is None:
+            raise ReadError(f"reading the log of container {name} failed: there is none", objects=(name,))
+        kept = bytearray()
+        for entry in self.log(found, lines=lines, since=since):
+            kept += entry.data
+            if len(kept) > 2 * LOG_BYTES:
+                del kept[:-LOG_BYTES]
+        return bytes(kept[-LOG_BYTES:]).decode(errors="replace").strip()
+
+    def log(self, container: DockerContainer, *, lines: int = 0, since: float = 0.0) -> t.Iterator[Entry]:
+        terminal = bool((container.raw.get("Config") or {}).get("Tty"))
+        return self._reader.log(container.name, terminal=terminal, since=since, lines=lines)
 
     def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
         with self._reading:

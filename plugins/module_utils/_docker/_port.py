@@ -13,6 +13,8 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archetype.lab.plugins.module_utils._docker._log import Entry
+
 
 @dataclass(frozen=True)
 class Image:
@@ -58,12 +60,12 @@ class DockerContainer:
     @property
     def ended_at(self) -> float:
         """When its last process ended, in seconds since 1970, whether another one runs now or not; 0 where none ended."""
-        return _moment(str((self.raw.get("State") or {}).get("FinishedAt") or ""))
+        return moment(str((self.raw.get("State") or {}).get("FinishedAt") or ""))
 
     @property
     def begun_at(self) -> float:
         """When its last process was started, likewise."""
-        return _moment(self.started_at)
+        return moment(self.started_at)
 
     @property
     def exit_code(self) -> int | None:
@@ -78,7 +80,7 @@ class DockerContainer:
         return "" if found == "none" else found
 
 
-def _moment(text: str) -> float:
+def moment(text: str) -> float:
     """Seconds since 1970; 0 for what Docker says where there was no such moment."""
     found = re.match(r"([0-9-]{10}T[0-9:]{8})(\.[0-9]+)?", text)
     if found is None or found[1].startswith("0001-"):
@@ -130,7 +132,10 @@ class Docker(t.Protocol):
         """A file of a container, whether it runs or not. Raises ReadError where it is none, or longer than limit."""
 
     def logs(self, name: str, *, lines: int = 0, since: float = 0.0) -> str:
-        """The last lines that the container wrote; 0 is all. since: seconds since 1970."""
+        """The last lines that the container wrote; 0 is all, of which only the end is kept. since: seconds since 1970."""
+
+    def log(self, container: DockerContainer, *, lines: int = 0, since: float = 0.0) -> t.Iterator[Entry]:
+        """The same entry by entry, read from Docker as it is asked for, so that it may be of any length."""
 
     def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
         """All volumes of the server: name -> labels."""

@@ -17,8 +17,10 @@ import socket
 import typing as t
 from urllib.parse import quote
 
+from ansible_collections.archetype.lab.plugins.module_utils._docker._log import Entry, entries
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
 
+PIECE = 64 * 1024
 START_HINT = "start it or run archetype.lab.prepare_servers"
 _LOST = (http.client.HTTPException, OSError)
 
@@ -41,6 +43,7 @@ class Reader:
 
     def __init__(self, path: str, timeout: float) -> None:
         self._path = path
+        self._timeout = timeout
         self._connection = _Connection(path, timeout)
         try:
             self.about: dict[str, t.Any] = json.loads(self._get("/version")[1])
@@ -71,6 +74,28 @@ class Reader:
         """All volumes, whoever uses them."""
         found: dict[str, t.Any] = self._read("/volumes", "listing the volumes", "")
         return found.get("Volumes") or []
+
+    def log(self, name: str, *, terminal: bool, since: float, lines: int) -> t.Iterator[Entry]:
+        """What a container wrote, read as it is asked for."""
+        asked = f"stdout=1&stderr=1&timestamps=1&tail={lines or 'all'}" + (f"&since={since:.9f}" if since else "")
+        pieces = self._stream(f"/containers/{quote(name, safe='')}/logs?{asked}", f"reading the log of container {name}", name)
+        return entries(pieces, terminal=terminal)
+
+    def _stream(self, path: str, what: str, name: str) -> t.Iterator[bytes]:
+        """An answer of any length, over a connection of its own: it may be left in the middle."""
+        connection = _Connection(self._path, self._timeout)
+        try:
+            connection.request("GET", f"/v{self.api_version}{path}")
+            answer = connection.getresponse()
+            if answer.status != http.client.OK:
+                said = answer.read(PIECE).decode(errors="replace").strip()
+                raise ReadError(f"{what} failed: {said or f'dockerd answers {answer.status}'}", objects=(name,))
+            while piece := answer.read1(PIECE):
+                yield piece
+        except _LOST as error:
+            raise ReadError(f"{what} failed: dockerd does not answer ({_words(error)})", hint=START_HINT, objects=(name,)) from error
+        finally:
+            connection.close()
 
     def _read(self, path: str, what: str, name: str) -> t.Any:
         """The answer; None where Docker does not know the object."""

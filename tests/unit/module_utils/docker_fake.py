@@ -10,6 +10,7 @@ import threading
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._docker._adapter import container_from
+from ansible_collections.archetype.lab.plugins.module_utils._docker._log import Entry
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, ExecResult, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 
@@ -116,6 +117,12 @@ class FakeDocker:
         if lines or not pieces:
             return f"last words of {name}"
         return pieces.pop(0) if len(pieces) > 1 else pieces[0]
+
+    def log(self, container: DockerContainer, *, lines: int = 0, since: float = 0.0) -> t.Iterator[Entry]:
+        """Each piece has a moment of its own."""
+        pieces = self.logged.get(container.name) or [""]
+        told = self.logs(container.name, since=since)
+        yield Entry(f"2026-01-01T00:00:00.{999999999 - len(pieces):09d}Z", told.encode())
 
     def volumes(self) -> t.Mapping[str, t.Mapping[str, str]]:
         self.looks.append("volumes")

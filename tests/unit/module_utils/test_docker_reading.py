@@ -11,12 +11,16 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import pytest
 
+from ansible_collections.archetype.lab.plugins.module_utils import _ready_logs
 from ansible_collections.archetype.lab.plugins.module_utils._docker._adapter import connect
+from ansible_collections.archetype.lab.plugins.module_utils._docker._log import BUFFER, LONGEST, Entry, entries
+from ansible_collections.archetype.lab.plugins.module_utils._docker._port import Docker, DockerContainer
+from ansible_collections.archetype.lab.plugins.module_utils._docker._port import moment as seconds
 from ansible_collections.archetype.lab.plugins.module_utils._docker._reading import START_HINT, Reader
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
 
@@ -118,3 +122,77 @@ def test_a_dockerd_that_goes_away_is_never_an_empty_server(dockerd: Dockerd) -> 
     Path(path_of(dockerd)).unlink()
     with pytest.raises(ReadError, match="listing the containers failed: dockerd does not answer"):
         reader.containers()
+
+
+def moment(number: int) -> str:
+    return f"2026-11-21T08:00:00.{number:09d}Z"
+
+
+def frame(number: int, data: bytes, stream: int = 1) -> bytes:
+    raw = f"{moment(number)} ".encode() + data
+    return bytes([stream, 0, 0, 0]) + len(raw).to_bytes(4, "big") + raw
+
+
+def cut(data: bytes, size: int) -> list[bytes]:
+    return [data[place : place + size] for place in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 10**6])
+def test_a_log_is_taken_apart_however_it_comes(size: int) -> None:
+    framed = frame(1, b"one\n") + frame(2, b"x" * BUFFER, 2) + frame(2, b"rest\n") + frame(3, b"")
+    found = list(entries(cut(framed, size), terminal=False))
+    assert found == [(moment(1), b"one\n"), (moment(2), b"x" * BUFFER), (moment(2), b"rest\n"), (moment(3), b"")]
+    stamp = f"{moment(2)} ".encode()
+    raw = (
+        f"{moment(1)} ".encode() + b"one\r\n" + stamp + b"x" * BUFFER + stamp + b"rest\r\n" + f"{moment(3)} \r\n".encode() + stamp + b"open"
+    )
+    assert list(entries(cut(raw, size), terminal=True)) == [
+        (moment(1), b"one\r\n"),
+        (moment(2), b"x" * BUFFER + b"rest\r\n"),
+        (moment(3), b"\r\n"),
+        (moment(2), b"open"),
+    ]
+
+
+def test_a_line_without_end_is_not_waited_for() -> None:
+    endless = (b"y" * 4096 for _number in range(1000))
+    assert max(len(one.data) for one in entries(endless, terminal=True)) <= LONGEST + 4096
+
+
+class Written:
+    """A container's log. read: how many entries were taken of it."""
+
+    def __init__(self) -> None:
+        self.log_entries: list[Entry] = []
+        self.read = 0
+
+    def log(self, _container: DockerContainer, *, lines: int = 0, since: float = 0.0) -> Iterator[Entry]:
+        for one in [one for one in self.log_entries if seconds(one.moment) >= since][-lines:]:
+            self.read += 1
+            yield one
+
+
+def test_a_log_is_read_once_though_docker_moves_it_aside_and_a_flood_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ready_logs, "SHARE", 1000)
+    monkeypatch.setattr(_ready_logs, "LAST_LINES", 3)
+    docker = Written()
+    log = _ready_logs.ContainerLog(cast(Docker, docker), DockerContainer("id", "c1"))
+
+    def news() -> bytes:
+        return b"".join(log.news())
+
+    docker.log_entries = [Entry(moment(1), b"one"), Entry(moment(2), b"two")]
+    assert news() == b"onetwo"
+    assert news() == b""
+    docker.log_entries += [Entry(moment(2), b"more of two"), Entry(moment(3), b"three")]
+    assert news() == b"more of twothree"
+    docker.log_entries = [Entry(moment(3), b"three"), Entry(moment(4), b"four")]
+    assert news() == b"four"
+    docker.log_entries = [Entry(moment(5), b"a file that was begun anew")]
+    assert news() == b"a file that was begun anew"
+    docker.log_entries = [Entry(moment(10 + number), b"%99d\n" % number) for number in range(500)]
+    docker.read = 0
+    found = [int(line) for line in news().split()]
+    assert (found, docker.read) == ([*range(11), 497, 498, 499], 14)
+    assert news() == b""
+    assert log.written_since(seconds(moment(500)))
