@@ -189,13 +189,14 @@ def _read(lab: str) -> tuple[dict[str, Known], str]:
 
 @contextlib.contextmanager
 def _alone(lab: str) -> t.Iterator[None]:
-    """One process at a time writes what is known of a lab. The kernel gives it up when the process dies."""
-    path = os.path.join(_server.RUN_DIR, f"ready-{lab}.lock")
+    """One process at a time writes what is known of a lab: who has its folder. The kernel gives it up when the process dies."""
+    folder = os.path.dirname(path_of(lab))
     try:
-        os.makedirs(_server.RUN_DIR, mode=0o700, exist_ok=True)
-        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        _server.make_state_dir()
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise ApplyError(f"the lock {path} cannot be used: {error.strerror}", hint="run the module as root (become: true)") from error
+        raise _unwritable(lab, error) from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
@@ -208,8 +209,6 @@ def _store(lab: str, nodes: t.Mapping[str, Known]) -> None:
     values = {node: {"boot": one.boot, "ready_at": one.ready_at, "done": one.done} for node, one in sorted(nodes.items())}
     made = ""
     try:
-        _server.make_state_dir()
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         handle, made = tempfile.mkstemp(prefix="ready.json.", suffix=".new", dir=os.path.dirname(path))
         with open(handle, "w", encoding="utf-8") as stream:
             json.dump({"format": FORMAT, "nodes": values}, stream)
@@ -220,5 +219,9 @@ def _store(lab: str, nodes: t.Mapping[str, Known]) -> None:
         if made:
             with contextlib.suppress(OSError):
                 os.unlink(made)
-        hint = "look at its folder's mode and at the disk"
-        raise ApplyError(f"{path} cannot be written: {error.strerror}", hint=hint, objects=(path,)) from error
+        raise _unwritable(lab, error) from error
+
+
+def _unwritable(lab: str, error: OSError) -> ApplyError:
+    path = path_of(lab)
+    return ApplyError(f"{path} cannot be written: {error.strerror}", hint="look at its folder's mode and at the disk", objects=(path,))
