@@ -402,12 +402,15 @@ def test_what_the_server_cannot_do_is_told_at_once_before_anything_is_made(vms: 
         ({"hardware": {"serial_type": "tcp"}}, "node n6 has serial consoles over TCP, and no TCP ports for them"),
         ({"hardware": {"serial_type": "tcp"}, "serial_ports": [22]}, "TCP port 22 of 127.0.0.1, for a serial console of node n7"),
         ({"image": CUT}, "is cut off or damaged"),
-        ({"hardware": {"nic_model": "e1001"}}, "domain lv-n9: QEMU has no NIC of model 'e1001'; set nic_model to e1000"),
+        (
+            {"hardware": {"nic_model": "e1001"}, "nics": [management("n9")]},
+            "QEMU has no NIC of model 'e1001'; set nic_model to e1000",
+        ),
         ({"hardware": {"cpu_model": "Nehalam"}}, "knows no CPU Nehalam, which node n10 is to have; it knows Nehalem"),
         ({"hardware": {"smbios": {"serial": "abc "}}}, "domain lv-n11: SMBIOS serial is 'abc '"),
     ]
     vms.run("sh", "-c", f"head -c 70000 {BLANK} >{CUT}")
-    want = [machine("r1"), *(machine(f"n{number}", nics=[], **one) for number, (one, _said) in enumerate(wrong))]
+    want = [machine("r1"), *(machine(f"n{number}", **{"nics": [], **one}) for number, (one, _said) in enumerate(wrong))]
     for check_mode in (True, False):
         found = vms.converge(*want, check_mode=check_mode)
         assert found["failed"]
