@@ -41,13 +41,13 @@ def visit(server: Server, lab: str, one: Access) -> t.Iterator[Session]:
     """
     with contextlib.closing(server.virt.console(one.name)) as stream:
         session = Session(stream, one.node, last_bytes(console_log(lab, one.name)))
+        expected: tuple[type[LabError], ...] = (LabError,)  # what went wrong before is what matters
         try:
             yield session
-        except BaseException:
-            with contextlib.suppress(LabError):  # what went wrong before is what matters
+            expected = ()
+        finally:
+            with contextlib.suppress(*expected):
                 session.leave()
-            raise
-        session.leave()
 
 
 def reach(session: Session, one: Access) -> None:
