@@ -77,7 +77,7 @@ def probed(one: Access) -> bool:
 
 def where_to_look(one: Access) -> str:
     """What a person does next about a node that is not ready."""
-    return f"look at it: virsh console {one.name}" if one.type == "vm" else f"look at it: docker logs {one.name}"
+    return f"look at it: virsh -c qemu:///system console {one.name}" if one.type == "vm" else f"look at it: docker logs {one.name}"
 
 
 def starting(one: Access, since: float, now: float, *, last: str = "", marker: str = "", failure: str = "", why: str = "") -> State:

@@ -93,7 +93,8 @@ def _moved(want: Vm, have: HaveVms, lab: str) -> t.Iterator[LabError]:
         own = os.path.join(_vm_disks.folder_of(lab, want.name), _vm_disks.SYSTEM if role == "system" else "dataN.qcow2")
         yield LabError(
             f"domain {want.name} of node {want.node} has a disk in {path or 'no file'}, as somebody made a snapshot of it, or moved it",
-            hint=f"bring it back into {own}: virsh blockcommit {want.name} {path} --base {own} --active --pivot where it runs;"
+            hint=f"bring it back into {own}: virsh -c qemu:///system blockcommit {want.name} {path} --base {own} --active --pivot"
+            " where it runs;"
             " or ask for the machine to be made anew, which loses what it wrote",
             objects=(want.name,),
         )

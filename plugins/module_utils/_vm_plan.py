@@ -270,8 +270,8 @@ class _Planner:
             return None
         return VerifyError(
             f"domain {self.want.name} of node {self.want.node} is paused",
-            hint=f"libvirt pauses a machine when its disk is full, see virsh domstate --reason {self.want.name};"
-            f" let it go on with virsh resume {self.want.name}, or ask for its restart",
+            hint=f"libvirt pauses a machine when its disk is full, see virsh -c qemu:///system domstate --reason {self.want.name};"
+            f" let it go on with virsh -c qemu:///system resume {self.want.name}, or restart it with -e lab_restart={self.want.node}",
             objects=(self.want.name,),
         )
 

@@ -142,7 +142,10 @@ def faults(spec: DomainSpec) -> list[LabError]:
 def _faults(spec: DomainSpec) -> t.Iterator[tuple[str, str]]:
     yield from _disk_faults(spec)
     if spec.sockets and spec.cpus % spec.sockets:
-        yield f"{spec.cpus} CPUs do not fit evenly on {spec.sockets} sockets", "give it a multiple of them"
+        yield (
+            f"{spec.cpus} CPUs do not fit evenly on {spec.sockets} sockets",
+            "set cpu of the node to a multiple of them, or sockets of its hardware to another number",
+        )
     for model in dict.fromkeys(nic.model for nic in spec.nics if nic.model not in NIC_MODELS and nic.model not in SUBSTITUTES):
         near = difflib.get_close_matches(model, sorted(NIC_MODELS), 3, 0.5)
         yield f"QEMU has no NIC of model {model!r}", f"set nic_model to {' or '.join(near or ['virtio', 'e1000'])}"

@@ -237,7 +237,7 @@ def test_a_panic_is_told_and_a_guest_that_starts_again_by_itself_is_in_the_same_
     state, reason = guests.state("admin1", NEVER)
     assert (state, reason.startswith("its log shows [")) == ("failed", True), reason
     shown = "Kernel panic - not syncing: sysrq triggered crash, after which it does not become ready"
-    assert reason.endswith(f"{shown}; look at it: virsh console {LAB}-admin1")
+    assert reason.endswith(f"{shown}; look at it: virsh -c qemu:///system console {LAB}-admin1")
     guests.run("touch", guests.log("admin1"))
     guests.virsh("start", f"{LAB}-r2")
     started = {"probe": "log", "pattern": r"boot 2[\s\S]*login:"}

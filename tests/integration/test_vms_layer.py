@@ -261,7 +261,7 @@ def test_what_somebody_changed_is_mended_and_named(vms: VmServer) -> None:
     vms.virsh("snapshot-create-as", "lv-r1", "s1", "--disk-only", "--no-metadata")
     moved = vms.as_predicted(machine())
     assert f"has a disk in {FOLDER}/lv-r1/disk.s1, as somebody made a snapshot of it" in moved["msg"]
-    advice = moved["msg"].partition("virsh ")[2].partition(" where it runs")[0]
+    advice = moved["msg"].partition("virsh -c qemu:///system ")[2].partition(" where it runs")[0]
     assert advice == f"blockcommit lv-r1 {FOLDER}/lv-r1/disk.s1 --base {FOLDER}/lv-r1/disk.qcow2 --active --pivot"
     vms.virsh(*advice.split(), "--wait")
     assert ok(vms.converge(machine())) == []

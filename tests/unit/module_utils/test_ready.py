@@ -192,7 +192,7 @@ def test_a_failure_counts_when_silence_follows_and_is_none_where_it_became_ready
     (state,) = _ready.look(server, "demo", [one], BEGUN + 33)
     assert (state.state, state.marker, state.settled) == ("failed", "panic", True)
     shown = "its log shows Kernel panic: no root, after which it does not become ready"
-    assert state.reason == f"{shown}; look at it: virsh console m1"
+    assert state.reason == f"{shown}; look at it: virsh -c qemu:///system console m1"
     write(folder, b"\nstill talking")
     assert told(server, one)[0][0] == "starting"
     assert told(server, one, after=601) == [("failed", state.reason)]

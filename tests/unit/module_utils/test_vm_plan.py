@@ -186,7 +186,7 @@ def test_a_paused_machine_is_left_and_told_unless_its_restart_is_asked_for() -> 
     assert told(found) == []
     assert found.busy
     assert "is paused" in str(found.nodes[0].stuck)
-    assert "virsh resume demo-r1" in str(found.nodes[0].stuck)
+    assert "virsh -c qemu:///system resume demo-r1, or restart it with -e lab_restart=r1" in str(found.nodes[0].stuck)
     asked = decide(machine(), there(machine(), status="paused"), restart=["r1"])
     assert told(asked) == [("restart", "vm", "demo-r1")]
     assert asked.nodes[0].stuck is None
