@@ -114,7 +114,8 @@ def labs(world: World) -> Iterator[Labs]:
             "links": [{"endpoints": list(ends)} for ends in LINKS],
         },
     }
-    lab = Lab(folder / f"{LAB}.lab.yml", topology).write(placement=PLACES)
+    # A stand-in is ready when it runs: what devices say then is another matter (test_recorded_consoles.py, test_ready.py).
+    lab = Lab(folder / f"{LAB}.lab.yml", topology).write(placement=PLACES, image_settings={standin.IMAGE: {"readiness": "none"}})
     yield Labs(world, lab, world.deploy(lab))
     world.forget(LAB)
 
