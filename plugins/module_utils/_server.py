@@ -48,6 +48,11 @@ def lab_path(lab: str, *parts: str) -> str:
     return os.path.join(STATE_DIR, lab, *parts)
 
 
+def run_path(lab: str, *parts: str) -> str:
+    """A path of a lab in RUN_DIR: what is true until the next boot. Raises LabError for a name that is none."""
+    return os.path.join(RUN_DIR, "labs", os.path.basename(lab_path(lab)), *parts)
+
+
 def make_state_dir() -> None:
     """The folder of all labs is root's alone: what is in it may hold secrets. Raises OSError."""
     with contextlib.suppress(FileExistsError):
