@@ -34,6 +34,10 @@ OWN = (
     "/etc/libvirt",
     "/var/log/openvswitch",
     "/var/log/libvirt",
+    "/var/log/archetype-lab",
+    "/etc/archetype-lab",
+    "/usr/local/lib/archetype-lab",
+    "/usr/local/sbin",
 )
 
 
