@@ -57,7 +57,7 @@ class VerifyError(LabError):
 
 
 class LockedError(LabError):
-    """Another run holds the lock of this server."""
+    """Another run holds the lab's lock on this server, or has its turn there for too long."""
 
 
 class Errors(LabError):

@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # PRIVATE to the collection, can break at any time
-"""The lock of a server: one run at a time changes it.
+"""The lock of a lab on a server: one run at a time changes it there. Runs of other labs go on beside it.
 
 It is a file with the owner and the time, so that whoever runs into it reads who holds it. A lock that was not refreshed for
-as long as it says is stale, and is taken over; a reboot clears it.
+as long as it says is stale, and is taken over; a reboot clears it. The processes that really change the server, of whichever lab
+and run, take turns (C(at_work)).
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import time
 import typing as t
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._server import RUN_DIR
+from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, LockedError, ReadError
 
 EXPIRES = 1800.0
 """Seconds after the last sign of life of its run after which a lock is stale."""
 
-PATIENCE = 120.0
-"""Seconds to wait for what an ended run left at work."""
+PATIENCE = 600.0
+"""Seconds to wait for one's turn: a lab of many nodes takes minutes to start, as does what an ended run left at work."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,16 @@ class Lock:
         return not self.touched - self.expires <= now < self.ends
 
     def same_run(self, lab: str, owner: str, token: str) -> bool:
-        """A run that has no token is told from others by its owner and lab."""
+        """Whether this is the lock of that run. One that has no token is told from others by its owner and lab."""
         return self.token == token and (bool(token) or (self.owner, self.lab) == (owner, lab))
 
     def to_dict(self) -> dict[str, str]:
         return {"owner": self.owner, "lab": self.lab, "since": self.since, "token": self.token}
 
 
-def path() -> Path:
-    return Path(RUN_DIR) / "lock.json"
+def path(lab: str) -> Path:
+    """The file of a lab's lock. Raises LabError for a name that is none."""
+    return Path(_server.run_path(lab, "lock.json"))
 
 
 def acquire(lab: str, owner: str, token: str, *, ended: str = "", expires: float = EXPIRES, now: float | None = None) -> Lock | None:
@@ -68,7 +71,7 @@ def acquire(lab: str, owner: str, token: str, *, ended: str = "", expires: float
     """
     moment = time.time() if now is None else now
     with _exclusive():
-        held = _load()
+        held = _load(lab)
         since = _iso(moment)
         if held is not None and held.same_run(lab, owner, token):
             since, held = held.since, None
@@ -78,27 +81,60 @@ def acquire(lab: str, owner: str, token: str, *, ended: str = "", expires: float
         return held
 
 
-def release(token: str) -> bool:
+def release(lab: str, token: str) -> bool:
     """Give the lock back; whether it was this run's. The lock of another run is left alone."""
-    if not path().parent.is_dir():
+    if not path(lab).parent.is_dir():
         return False
     with _exclusive():
-        held = _load()
+        held = _load(lab)
         if held is None or held.token != token:
             return False
-        path().unlink()
+        path(lab).unlink()
         return True
 
 
-def current(*, now: float | None = None) -> Lock | None:
+def forget(lab: str, token: str) -> None:
+    """Remove all that is known of a lab until the next boot, and give its lock back: the lab is not there any more.
+
+    Where another run has the lock, it is that run's to decide. Raises ReadError, ApplyError.
+    """
+    folder = path(lab).parent
+    if not folder.is_dir():
+        return
+    with _exclusive():
+        held = _load(lab)
+        if held is not None and held.token != token and not held.stale(time.time()):
+            return
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise ApplyError(f"{folder} cannot be removed: {error}", objects=(str(folder),)) from error
+
+
+def current(lab: str, *, now: float | None = None) -> Lock | None:
     """The lock that is held now; None when there is none, or a stale one."""
-    held = _load()
+    held = _load(lab)
     return None if held is None or held.stale(time.time() if now is None else now) else held
+
+
+def held(lab: str) -> bool:
+    """Whether a run has the lock now. For who asks often: most times there is no such file, and nothing is read."""
+    return path(lab).exists() and current(lab) is not None
+
+
+def refuse_if_held(lab: str, token: str, *, now: float | None = None) -> None:
+    """Raises LockedError when another run has the lock; takes nothing. For what works between runs, and never against one.
+
+    To be asked where it counts: inside C(at_work), as a run takes the lock before it waits for its turn.
+    """
+    lock = current(lab, now=now)
+    if lock is not None and not (token and lock.token == token):
+        raise _locked(lock)
 
 
 @contextlib.contextmanager
 def at_work(lab: str, *, patience: float = PATIENCE) -> t.Iterator[None]:
-    """One process at a time works on this server, whichever run it is of.
+    """One process at a time works on this server, whichever lab and run it is of.
 
     The processes of a run that was killed on the controller work on for a while; whoever took over its lock waits here until they are
     done. Raises LockedError when that takes longer than C(patience) seconds.
@@ -106,9 +142,19 @@ def at_work(lab: str, *, patience: float = PATIENCE) -> t.Iterator[None]:
     guard = _open("work")
     try:
         _wait_for(guard, lab, time.monotonic() + patience)
-        yield
+        _say_who(guard, f"process {os.getpid()}, which works on lab {lab},")
+        try:
+            yield
+        finally:
+            _say_who(guard, "")
     finally:
         os.close(guard)
+
+
+def _say_who(guard: int, text: str) -> None:
+    """For who waits in vain. What a killed process said stands until the next one has its turn, and nobody waits for it meanwhile."""
+    os.ftruncate(guard, 0)
+    os.pwrite(guard, text.encode(), 0)
 
 
 def _wait_for(guard: int, lab: str, deadline: float) -> None:
@@ -117,8 +163,9 @@ def _wait_for(guard: int, lab: str, deadline: float) -> None:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
-                what = "another process, perhaps of an earlier run that has ended, still works on this server"
-                hint = "look for lab_converge and lab_vm in its list of processes, and run again"
+                who = os.pread(guard, 400, 0).decode(errors="replace") or "another process"
+                what = f"{who} still is at work on this server, perhaps for a run that has ended"
+                hint = "look for lab_converge, lab_vm and archetype-lab-watch in its list of processes, and run again"
                 raise LockedError(what, hint=hint, objects=(lab,)) from error
             time.sleep(0.05)
         else:
@@ -126,9 +173,10 @@ def _wait_for(guard: int, lab: str, deadline: float) -> None:
 
 
 def _locked(held: Lock) -> LockedError:
+    end = f"if it is dead, remove {path(held.lab)} on the server (it counts no more from {_iso(held.ends)})"
     return LockedError(
-        f"this server is locked by {held.owner}, who works on lab {held.lab} since {held.since}",
-        hint=f"wait until that run has ended; if it is dead, remove {path()} on the server (it counts no more from {_iso(held.ends)})",
+        f"lab {held.lab} is locked on this server by {held.owner}, who works on it since {held.since}",
+        hint=f"wait until that run has ended; {end}",
         objects=(held.lab,),
     )
 
@@ -139,7 +187,10 @@ def _iso(moment: float) -> str:
 
 @contextlib.contextmanager
 def _exclusive() -> t.Iterator[None]:
-    """One process at a time looks at the lock and changes it. The kernel gives this up when the process dies."""
+    """One process at a time looks at locks and changes them. The kernel gives this up when the process dies.
+
+    One for all labs: it is held for a moment, and a lab's folder may go meanwhile.
+    """
     guard = _open("lock")
     try:
         fcntl.flock(guard, fcntl.LOCK_EX)
@@ -149,31 +200,32 @@ def _exclusive() -> t.Iterator[None]:
 
 
 def _open(name: str) -> int:
-    folder = path().parent
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _server.make_run_dir()
+        return os.open(Path(_server.RUN_DIR) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _failed(error) from error
 
 
-def _load() -> Lock | None:
+def _load(lab: str) -> Lock | None:
     try:
-        return Lock(**json.loads(path().read_text(encoding="utf-8")))
+        return Lock(**json.loads(path(lab).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _failed(error) from error
     except (TypeError, ValueError) as error:
-        raise ReadError(f"{path()} is not a lock: {error}", hint="remove it on the server if no run is under way") from error
+        raise ReadError(f"{path(lab)} is not a lock: {error}", hint="remove it on the server if no run is under way") from error
 
 
 def _store(lock: Lock) -> None:
-    made = path().with_suffix(".new")
+    target = path(lock.lab)
+    made = target.with_suffix(".new")
     try:
+        _server.make_run_dir(lock.lab)
         made.write_text(json.dumps(asdict(lock)), encoding="utf-8")
         made.chmod(0o600)
-        made.replace(path())
+        made.replace(target)
     except OSError as error:
         raise _failed(error) from error
 

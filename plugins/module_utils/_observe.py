@@ -104,7 +104,7 @@ def read(server: Server, query: Query) -> Have:
     inside = ask(lambda: _read_inside(server, docker.containers, query.lab, devices), nothing.inside)
     name = query.server or "this server"
     underlay = ask(lambda: path_mtus(server.net, query.peers, server=name, needed=query.peers_needed), nothing.underlay)
-    lock = ask(_lock.current, None)
+    lock = ask(lambda: _lock.current(query.lab), None)
     lacking: list[str] = ask(lacking_capabilities, [])
     network = ask(lambda: _read_network(server, query.lab), None) if query.management else None
     nft = server.nft.available() if query.management else None

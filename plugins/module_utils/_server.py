@@ -61,6 +61,14 @@ def make_state_dir() -> None:
         os.chmod(STATE_DIR, 0o700)
 
 
+def make_run_dir(lab: str = "") -> str:
+    """RUN_DIR, or the folder of a lab in it, which are root's alone. Raises OSError, and LabError for a name that is none."""
+    wanted = run_path(lab) if lab else RUN_DIR
+    for folder in (RUN_DIR, os.path.dirname(wanted), wanted)[: 3 if lab else 1]:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    return wanted
+
+
 class Server:
     """Backends may be handed in, which is how unit tests use fakes."""
 

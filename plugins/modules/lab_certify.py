@@ -115,7 +115,7 @@ options:
     default: 120.0
   unlock:
     description:
-      - Whether O(step=collect) gives back the lock of this server, if it is that of the run which O(token) names.
+      - Whether O(step=collect) gives back the lab's lock on this server, if it is that of the run which O(token) names.
       - For a run that has nothing left to do on this server; else M(archetype.lab.lab_state) gives it back at the end.
     type: bool
     default: false
@@ -272,7 +272,7 @@ def main() -> None:
         )
         with Server() as server:
             done = certify.STEPS[step](run, server)
-        released = {"released": _lock.release(run.token)} if step == "collect" and params["unlock"] else {}
+        released = {"released": _lock.release(run.lab, run.token)} if step == "collect" and params["unlock"] else {}
         return {"changed": False, **done, **released}
 
     run_module(module, work)

@@ -13,7 +13,7 @@ author: archetype.lab contributors (@archetype-lab)
 description:
   - Returns what a server really has of a lab, in the shape of the declared state, so that drift is a plain comparison.
   - Also returns what a plan must know of the server - what others have taken there, the images and paths it has, the path MTU to the
-    other servers, and who holds its lock.
+    other servers, and who holds the lab's lock on it.
   - Fails when anything cannot be read, with all the reasons at once.
 extends_documentation_fragment:
   - archetype.lab.attributes.info_module
@@ -137,7 +137,7 @@ observed:
       description: The address that this server uses towards its peers, and the path MTU to each.
       type: dict
     lock:
-      description: Who holds the lock of the server (C(owner), C(lab), C(since), C(token)), or null.
+      description: Who holds the lock of the lab on this server (C(owner), C(lab), C(since), C(token)), or null.
       type: dict
     versions:
       description: Versions of C(ovs), C(docker), C(kernel) and C(python).

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_state
-short_description: Keep the declared state of a lab on a server, and give back the server's lock
+short_description: Keep the declared state of a lab on a server, and give back its lock there
 version_added: 0.1.0
 author: archetype.lab contributors (@archetype-lab)
 description:
   - Keeps the declared state of a lab in C(/var/lib/archetype-lab), so that the server can converge by itself after a reboot.
   - With O(state=absent) removes it, with all files of the lab's nodes.
   - Gives back the lock that M(archetype.lab.lab_converge) took. The lock of another run is left alone.
-  - Without O(declared) and O(release) it only tells who holds the lock.
+  - Without O(declared) and O(release) it only tells who holds the lab's lock.
 extends_documentation_fragment:
   - archetype.lab.attributes
   - archetype.lab.attributes.actiongroup_lab
@@ -67,7 +67,7 @@ released:
   type: bool
   sample: true
 lock:
-  description: Who holds the lock of the server afterwards (C(owner), C(lab), C(since), C(token)), or null.
+  description: Who holds the lock of the lab on this server afterwards (C(owner), C(lab), C(since), C(token)), or null.
   returned: always
   type: dict
 """
@@ -98,8 +98,8 @@ def main() -> None:
             changes = _state.remove(lab, check=check)
         elif declared is not None:
             changes = _state.save(lab, declared, check=check)
-        released = token is not None and not check and _lock.release(token)
-        held = _lock.current()
+        released = token is not None and not check and _lock.release(lab, token)
+        held = _lock.current(lab)
         return {**result_of(changes, diff=module._diff), "released": released, "lock": held.to_dict() if held else None}  # noqa: SLF001
 
     run_module(module, work)

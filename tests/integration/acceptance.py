@@ -28,7 +28,6 @@ from tests.testbed.testbed import Server, Testbed
 
 FRR = "archetype-lab/frr:1"
 HOST = "archetype-lab/host:1"
-LOCK = "/run/archetype-lab/lock.json"
 SERVERS = ("srv1", "srv2", "srv3")
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -128,6 +127,11 @@ class Lab:
         return f"clab-{self.name}-{node}"
 
 
+def lock_of(lab: str) -> str:
+    """Where a server has the lock of a lab."""
+    return f"/run/archetype-lab/labs/{lab}/lock.json"
+
+
 def make_lab(folder: Path, name: str, nodes: Mapping[str, Json | str], links: Sequence[Sequence[str]], **options: Any) -> Lab:
     """A lab of hosts and segments. nodes: name -> its server, or its definition with C(server) in it.
 
@@ -214,7 +218,7 @@ class World:
             for daemon in DAEMONS:
                 server.daemon("start", daemon)
             one = LabServer(server)
-            one.run("rm", "-f", LOCK)
+            one.run("rm", "-f", *(lock_of(lab) for lab in labs))
             for lab in labs:
                 result = one.module("lab_converge", lab=lab, state="absent")
                 assert not result.get("failed"), result
@@ -251,8 +255,9 @@ class World:
         return {server: {name for name in names if name.startswith(prefix)} for server, names in listed.items()}
 
     def locked(self) -> list[str]:
-        """The servers that are locked by a run."""
-        return [name for name, held in self.each(lambda one: one.run(["test", "-e", LOCK]).returncode == 0).items() if held]
+        """The servers that have the lock of any lab's run."""
+        found = self.each(lambda one: LabServer(one).run("sh", "-c", f"ls {lock_of('*')} 2>/dev/null || true"))
+        return [name for name, locks in found.items() if locks.strip()]
 
     def ovs_marks(self, server: str) -> dict[str, Json]:
         """Every OVS port of a server, with its columns that a lab sets."""

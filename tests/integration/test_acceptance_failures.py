@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.acceptance import LOCK, Lab, World, addressed, make_lab
+from tests.integration.acceptance import Lab, World, addressed, lock_of, make_lab
 from tests.integration.pings import pinging
 
 NODES = {
@@ -29,7 +29,7 @@ OTHERS = ("a:eth2--c:eth1", "a:eth3--d:eth1")
 def kill_at_work(world: World, server: str, daemon: str) -> None:
     """Kill a daemon, with the sessions it has, when a run begins to work on its server, after it found everything well."""
     one = world.testbed.server(server)
-    lock = Path(f"{one.place.root}{LOCK}")
+    lock = Path(f"{one.place.root}{lock_of('half')}")
     deadline = time.monotonic() + 60
     while not lock.exists():
         assert time.monotonic() < deadline, "no run came to work"

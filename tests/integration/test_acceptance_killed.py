@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.acceptance import LOCK, Lab, World, addressed, make_lab
+from tests.integration.acceptance import Lab, World, addressed, lock_of, make_lab
 from tests.integration.dumps import namespaces
 from tests.testbed import cgroups
 from tests.testbed.testbed import Server
@@ -111,7 +111,7 @@ def test_after_the_module_was_killed_on_a_server(world: World, story: Story, mom
     server = world.testbed.servers[number]
     delay = moment.uniform(0, 1.0)
     run, _told = world.start("deploy_lab", story.lab)
-    world.wait(lambda: Path(f"{server.place.root}{LOCK}").exists(), 60, "the run works on the server")
+    world.wait(lambda: Path(f"{server.place.root}{lock_of('killed')}").exists(), 60, "the run works on the server")
     time.sleep(delay)
     victims = at_work(server)
     print(f"killed {victims} after {delay:.2f} s of work")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.acceptance import LOCK, Lab, World, make_lab
+from tests.integration.acceptance import Lab, World, lock_of, make_lab
 from tests.integration.dumps import dump
 
 NODES = {"a": "srv1", "b": "srv2", "c": "srv3"}
@@ -107,12 +107,14 @@ def test_servers_without_their_daemons_are_told_and_nothing_is_done(world: World
 def test_a_second_run_is_told_who_is_at_work_and_stops(world: World, lab: Lab) -> None:
     first, _results = world.start("deploy_lab", lab)
     try:
-        world.wait(lambda: world.server("srv2").server.run(["test", "-e", LOCK]).returncode == 0, 60, "the first run has the lock")
+        lock = ["test", "-e", lock_of("preflight")]
+        world.wait(lambda: world.server("srv2").server.run(lock).returncode == 0, 60, "the first run has the lock")
         os.killpg(first.pid, signal.SIGSTOP)
         second = world.deploy(lab).failed()
     finally:
         os.killpg(first.pid, signal.SIGCONT)
-    assert re.search(rf"server srv2 is locked by \S+ on \S+, process {first.pid}, who works on lab preflight since 20\S+", second.said)
+    who = rf"\S+ on \S+, process {first.pid}"
+    assert re.search(rf"lab preflight is locked on server srv2 by {who}, who works on it since 20\S+", second.said)
     assert second.changes() == {}
     assert first.wait(120) == 0
     world.play("certify_lab", lab).green()

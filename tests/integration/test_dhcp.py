@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.acceptance import lock_of
 from tests.integration.lab_server import LabServer
 from tests.testbed.paths import ROOT
 from tests.testbed.testbed import Testbed
@@ -66,7 +67,7 @@ class Network:
         return lines(self.run(check, lab=self.lab, state="absent"))
 
     def run(self, check: bool, **arguments: Any) -> dict[str, Any]:
-        self.server.run("rm", "-f", "/run/archetype-lab/lock.json")
+        self.server.run("rm", "-f", lock_of(self.lab))
         return self.server.module("lab_converge", check_mode=check, **arguments)
 
     def processes(self) -> list[int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _lock, _observe
+from ansible_collections.archetype.lab.plugins.module_utils import _lock, _observe, _server
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port, Tunnel
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError
@@ -66,7 +66,7 @@ def box(name: str, lab: str, role: str, node: str, status: str = "running", pid:
 
 @pytest.fixture(autouse=True)
 def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_lock, "RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(_server, "RUN_DIR", str(tmp_path / "run"))
 
 
 class Machine:
@@ -267,7 +267,9 @@ def test_images_and_paths_are_looked_up(machine: Machine, tmp_path: Path) -> Non
     assert seen["binds"] == {str(tmp_path): True, "/no/such": False}
 
 
-def test_the_lock_is_told(machine: Machine) -> None:
+def test_the_lock_of_the_asked_lab_is_told(machine: Machine) -> None:
+    _lock.acquire("other", "bob@host", "t")
+    assert machine.observe()["lock"] is None
     _lock.acquire("demo", "ann@host", "t")
     lock = machine.observe()["lock"]
     assert (lock["owner"], lock["lab"]) == ("ann@host", "demo")
