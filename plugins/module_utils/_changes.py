@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 
 Action = t.Literal["create", "update", "recreate", "delete", "start", "restart", "stop", "run"]
 
+UNMENDED = "mending it failed"
+"""Why something is made anew that looks as it should, or that less would have been enough for."""
+
 _EMPTY: tuple[t.Any, ...] = (None, "", [], {}, ())
 _SIGNS: dict[str, str] = {"create": "+", "delete": "-"}
 
@@ -64,10 +67,11 @@ class Change:
         return f"{words}: {', '.join(details)}" if details else words
 
     def _detail(self, name: str, have: t.Any, want: t.Any) -> str:
-        return f"{name} {_shown(want)}" if self.action == "create" and have is None else f"{name} {_shown(have)} -> {_shown(want)}"
+        return f"{name} {shown(want)}" if self.action == "create" and have is None else f"{name} {shown(have)} -> {shown(want)}"
 
 
-def _shown(value: t.Any) -> str:
+def shown(value: t.Any) -> str:
+    """A value of a field as people read it."""
     if value in _EMPTY:
         return "(none)"
     if isinstance(value, (list, tuple)):

@@ -21,14 +21,16 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import Forei
 _WHOSE = {"host": "the server's", "container": "that of a container which is not the lab's", "node": "another node's"}
 
 
-def check(want: t.Sequence[Container], have: HaveContainers, lab: str) -> None:
-    """Raises what is wrong with this list on this server."""
+def check(want: t.Sequence[Container], have: HaveContainers, lab: str, spared: t.Collection[str] = ()) -> None:
+    """Raises what is wrong with this list on this server. spared: names of containers that are left alone, whatever is wrong with them."""
     order = Order(want)
     errors = [*_duplicates(want), *_circles(order)]
     for one in want:
+        if one.name in spared:
+            continue
         errors += [*_foreign(one, have, lab), *_lacking(one, have), *_files.check(lab, one)]
         errors += [*_joined(one, have, lab, order), *_of_the_network(one), *_commands(one, have), *_volumes(one, have, lab)]
-    if any(one.owns_sandbox for one in want) and have.images.get(spec.SANDBOX_IMAGE) is None:
+    if any(one.owns_sandbox and one.name not in spared for one in want) and have.images.get(spec.SANDBOX_IMAGE) is None:
         errors.append(
             LabError(
                 f"image {spec.SANDBOX_IMAGE} of the sandboxes is not on this server",

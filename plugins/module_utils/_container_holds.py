@@ -55,8 +55,9 @@ def wait_for_end(worker: Worker, nodes: t.Sequence[NodePlan]) -> None:
 
 def foreseen(found: ContainersPlan) -> list[LabError]:
     """What is wrong now with nodes that are waited for, and that nothing would be done about: for check mode."""
+    stuck: list[LabError] = [one.stuck for one in found.nodes if one.stuck is not None]
     there = [(one, found.have.containers.get(one.want.name)) for one in found.nodes if one.opens and one.want.hold == "healthy"]
-    return [unhealthy(one, container) for one, container in there if container is not None and container.health == "unhealthy"]
+    return stuck + [unhealthy(one, container) for one, container in there if container is not None and container.health == "unhealthy"]
 
 
 def unhealthy(node: NodePlan, found: DockerContainer) -> LabError:

@@ -16,6 +16,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._changes import Chan
 from ansible_collections.archetype.lab.plugins.module_utils._container_order import Order
 from ansible_collections.archetype.lab.plugins.module_utils._container_read import HaveContainers
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container, File
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 from ansible_collections.archetype.lab.plugins.module_utils._steps import Step
 
 State = t.Literal["present", "started", "stopped", "absent"]
@@ -28,6 +29,8 @@ class NodePlan:
     """What is done for one node. run: it is to run in the end. deliver, discard: files. commands: those that are due.
 
     sandbox: what is done to its own sandbox. opens: it runs or ran, and is not yet as its hold wants it.
+    idle: why those that wait for it cannot be started: it is left alone, and is not as they need it.
+    stuck: why nothing can be done for it, as what it joins is left alone.
     """
 
     want: Container
@@ -38,6 +41,8 @@ class NodePlan:
     discard: tuple[str, ...] = ()
     commands: tuple[Step, ...] = ()
     opens: bool = False
+    idle: str = ""
+    stuck: LabError | None = None
 
     @property
     def starts(self) -> bool:
@@ -46,7 +51,7 @@ class NodePlan:
     @property
     def busy(self) -> bool:
         """Whether it is not yet as it is wanted."""
-        return self.node != "keep" or bool(self.commands) or self.opens
+        return self.node != "keep" or bool(self.commands) or self.opens or self.stuck is not None
 
     @property
     def awaits_health(self) -> bool:
@@ -64,6 +69,8 @@ class ContainersPlan:
     """changes: for the result. failed: names of nodes that an earlier stage gave up, filled while the plan is carried out.
 
     again: nodes whose commands run once more. unmet: nodes that others cannot go on waiting for, with the reason, filled as well.
+    renewed: sandboxes whose interfaces were said to be made anew.
+    replan: plans again without what is done to some, which may change what is done to those that join them.
     """
 
     lab: str
@@ -81,7 +88,16 @@ class ContainersPlan:
     changes: list[Change] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     again: list[str] = field(default_factory=list)
+    renewed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
+    replan: t.Callable[[t.Collection[str]], ContainersPlan] | None = None
+
+    def sparing(self, names: t.Collection[str]) -> ContainersPlan:
+        """The same without what would be done to these nodes, named as they are, or by their containers or sandboxes.
+
+        What was begun to be carried out cannot be planned again.
+        """
+        return self.replan(names) if self.replan is not None and names else self
 
     @property
     def fresh_sandboxes(self) -> frozenset[str]:
@@ -91,7 +107,7 @@ class ContainersPlan:
     @property
     def busy(self) -> bool:
         """Whether there is anything to do or to wait for."""
-        return bool(self.changes) or any(one.opens for one in self.nodes)
+        return bool(self.changes) or any(one.opens or one.idle or one.stuck for one in self.nodes)
 
     def waves(self) -> list[int]:
         return sorted({self.order.wave(one.want.name) for one in self.nodes})

@@ -23,7 +23,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._container_steps imp
 from ansible_collections.archetype.lab.plugins.module_utils._container_work import Worker, check_interfaces, ended
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
-from ansible_collections.archetype.lab.plugins.module_utils._waves import BROKEN, in_turn
+from ansible_collections.archetype.lab.plugins.module_utils._waves import BROKEN, NOT_STARTED, in_turn
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -56,8 +56,12 @@ def apply_nodes(
                 continue
             nodes = [one for one in found.of_wave(number) if one.want.node not in before]
             worker.refuse(nodes, {**before, **found.unmet})
+            for one in worker.alive(nodes):
+                if one.stuck is not None:
+                    worker.fail(one, one.stuck, NOT_STARTED)
             _do_wave(worker, nodes)
             found.unmet.update({one.want.node: worker.told(one) for one in nodes if one.want.name in found.failed})
+            found.unmet.update({one.want.node: one.idle for one in nodes if one.idle})
     if worker.broken:
         found.unmet.update({one.want.node: BROKEN for one in found.nodes if one.want.node not in {**before, **found.unmet}})
     return worker.errors

@@ -29,6 +29,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._container_checks im
 from ansible_collections.archetype.lab.plugins.module_utils._container_model import ContainersPlan, NodePlan, NodeStep, SandboxStep, State
 from ansible_collections.archetype.lab.plugins.module_utils._container_order import Order
 from ansible_collections.archetype.lab.plugins.module_utils._container_read import HaveContainers, read
+from ansible_collections.archetype.lab.plugins.module_utils._container_spared import cannot_join, spared_of, unmet_by
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container, File
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
@@ -41,47 +42,89 @@ _BROKEN = ("dead", "removing")
 _NEW = "(new)"
 
 
-def plan(want: t.Sequence[Container], have: HaveContainers, *, lab: str, state: State = "started", prune: bool = False) -> ContainersPlan:
-    """All that has to change. Raises what must stop the run, for all objects at once, before anything is touched."""
-    found = ContainersPlan(lab, state, Journal(lab, have.boots), have, Order(want))
-    names = {name for one in want for name in (one.name, *([one.sandbox] if one.owns_sandbox else []))}
-    nodes = {one.node for one in want}
-    if state == "absent":
-        _plan_drop(found, have, lambda name: prune or name in names, lambda node: prune or node in nodes)
-        _drop_volumes(found, have, () if prune else have.volumes)
-        return found
-    check(want, have, lab)
-    if prune:
-        _plan_drop(found, have, lambda name: name not in names, lambda node: node not in nodes)
-    wanted = sorted({name for one in want for name in settings.volume_names(one)})
-    _drop_volumes(found, have, wanted if prune else have.volumes)
-    found.make_volumes = [name for name in wanted if name not in have.volumes]
-    found.changes += [Change("create", "volume", name) for name in found.make_volumes]
-    _plan_nodes(found, want, have)
+def plan(
+    want: t.Sequence[Container],
+    have: HaveContainers,
+    *,
+    lab: str,
+    state: State = "started",
+    prune: bool = False,
+    spared: t.Collection[str] = (),
+) -> ContainersPlan:
+    """All that has to change. Raises what must stop the run, for all objects at once, before anything is touched.
+
+    spared: nodes, containers and sandboxes to which nothing is done, and that nothing wrong with them stops the run for.
+    """
+    found = _plan(want, have, lab, state, prune=prune, spared=spared_of(want, have, lab, spared))
+
+    def replan(names: t.Collection[str]) -> ContainersPlan:
+        fewer = plan(want, have, lab=lab, state=state, prune=prune, spared={*spared, *names})
+        run_again(fewer, found.renewed)
+        return fewer
+
+    found.replan = replan
     return found
 
 
-def _plan_nodes(found: ContainersPlan, want: t.Sequence[Container], have: HaveContainers) -> None:
+def _plan(
+    want: t.Sequence[Container], have: HaveContainers, lab: str, state: State, *, prune: bool, spared: frozenset[str]
+) -> ContainersPlan:
+    found = ContainersPlan(lab, state, Journal(lab, have.boots), have, Order(want))
+    names = {name for one in want for name in (one.name, *([one.sandbox] if one.owns_sandbox else []))}
+    nodes = {one.node for one in want}
+    # What is left alone may have volumes that nobody declares any more.
+    holds = any(
+        marks.owner_of(labels) == lab and name in spared for name, labels in have.owners.items() if state == "absent" or name not in names
+    )
+    if state == "absent":
+        _plan_drop(found, have, lambda name: prune or name in names, lambda node: prune or node in nodes, spared)
+        _drop_volumes(found, have, () if prune and not holds else have.volumes)
+        return found
+    check(want, have, lab, spared)
+    if prune:
+        _plan_drop(found, have, lambda name: name not in names, lambda node: node not in nodes, spared)
+    wanted = sorted({name for one in want for name in settings.volume_names(one)})
+    _drop_volumes(found, have, wanted if prune and not holds else have.volumes)
+    due = {name for one in want if one.name not in spared for name in settings.volume_names(one)}
+    found.make_volumes = [name for name in wanted if name in due and name not in have.volumes]
+    found.changes += [Change("create", "volume", name) for name in found.make_volumes]
+    _plan_nodes(found, want, have, spared)
+    return found
+
+
+def _plan_nodes(found: ContainersPlan, want: t.Sequence[Container], have: HaveContainers, spared: frozenset[str]) -> None:
     """Nodes after those that they join, as what is done to these decides; told in the order of the list."""
     planned: dict[str, _Decided] = {}
     for one in found.order.sorted():
-        planned[one.name] = _NodePlanner(one, have, found, planned).decide()
+        if one.name in spared:
+            idle = unmet_by(one, have) if found.state == "started" else ""
+            planned[one.name] = _Decided(NodePlan(one, run=False, idle=idle), [], "keep")
+            continue
+        decided = _NodePlanner(one, have, found, planned).decide()
+        stuck = cannot_join(one, have, found.order, spared) if decided.plan.busy or decided.changes else None
+        planned[one.name] = _Decided(NodePlan(one, run=False, stuck=stuck), [], "keep") if stuck else decided
     for one in want:
         found.nodes.append(planned[one.name].plan)
         found.changes += planned[one.name].changes
 
 
-def _plan_drop(found: ContainersPlan, have: HaveContainers, of_name: t.Callable[[str], bool], of_node: t.Callable[[str], bool]) -> None:
+def _plan_drop(
+    found: ContainersPlan,
+    have: HaveContainers,
+    of_name: t.Callable[[str], bool],
+    of_node: t.Callable[[str], bool],
+    spared: t.Collection[str],
+) -> None:
     """Only what carries the lab's mark is ever dropped."""
     for name, labels in sorted(have.owners.items()):
-        if marks.owner_of(labels) != found.lab or not of_name(name):
+        if marks.owner_of(labels) != found.lab or not of_name(name) or name in spared:
             continue
         sandbox = labels.get(marks.ROLE) == spec.ROLE_SANDBOX
         (found.drop_sandboxes if sandbox else found.drop_nodes).append(name)
         found.changes.append(Change("delete", "sandbox" if sandbox else "container", name, labels.get(marks.NODE, "")))
-    found.drop_folders = sorted(node for node in have.folders if of_node(node))
+    found.drop_folders = sorted(node for node in have.folders if of_node(node) and node not in spared)
     found.changes += [Change("delete", "file", _files.folder_of(found.lab, node), node) for node in found.drop_folders]
-    found.forget = sorted(node for node in have.boots if of_node(node))
+    found.forget = sorted(node for node in have.boots if of_node(node) and node not in spared)
 
 
 def _drop_volumes(found: ContainersPlan, have: HaveContainers, kept: t.Collection[str]) -> None:
@@ -101,6 +144,7 @@ def run_again(found: ContainersPlan, sandboxes: t.Collection[str]) -> None:
     What is on the server itself (no sandbox), such as the tap of a machine, is no interface of a node that shares the server's network.
     """
     sandboxes = {one for one in sandboxes if one}
+    found.renewed |= sandboxes
     for place, node in enumerate(found.nodes):
         want = node.want
         boot = found.have.boots.get(want.node)

@@ -39,7 +39,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import 
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import INSIDE, OUTSIDE, PAIRS, Have, Plan, Request, Sandbox, Work
 from ansible_collections.archetype.lab.plugins.module_utils._ports_owned import interface_of
-from ansible_collections.archetype.lab.plugins.module_utils._ports_plan import make_plan
+from ansible_collections.archetype.lab.plugins.module_utils._ports_plan import make_plan, spared_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -82,7 +82,7 @@ def plan(want: Request, have: Have) -> Plan:
 def converge(server: Server, want: Request, *, check: bool = False) -> LayerResult:
     """Make the ports of this server what is wanted; in check mode only say what would be done."""
     have = read(server, want)
-    todo = plan(want, have)
+    todo = plan(want, have).sparing(spared_of(want))
     if check:
         return LayerResult(changes=todo.changes, errors=todo.foreseen, objects=_objects(want, have))
     return apply(server, want, todo, have)
@@ -111,7 +111,7 @@ def apply(server: Server, want: Request, todo: Plan, have: Have) -> LayerResult:
 def verify(want: Request, have: Have, *, skip: t.Collection[str] = ()) -> list[LabError]:
     """What still differs after everything was carried out, one error per port; skip: ports that have an error already."""
     errors: list[LabError] = []
-    for work in make_plan(want, have).works:
+    for work in make_plan(replace(want, anew=()), have).sparing(spared_of(want)).works:
         change = work.change
         if change.name in skip:
             continue

@@ -15,7 +15,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._changes import Chan
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NetOp
-from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsOp, OvsState
+from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsOp, OvsState
 
 PORT_ROLE = "port"
 """The role mark of a port, and the kind in the mark of its device."""
@@ -60,6 +60,8 @@ class Request:
 
     sandboxes: further ones that may have devices of the lab. tap_owner: user id of those who open taps, which is QEMU's.
     closing: taps whose machine will not run any more when this is carried out.
+    spared: ports that are left as they are, by name or as C(node:interface).
+    anew: names of ports that are made anew whatever they look like.
     """
 
     lab: str
@@ -70,6 +72,8 @@ class Request:
     prune: bool = False
     tap_owner: int = 0
     closing: t.Collection[str] = ()
+    spared: t.Collection[str] = ()
+    anew: t.Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class Work:
     net: tuple[NetOp, ...] = ()
     ovs: tuple[OvsOp, ...] = ()
 
+    @property
+    def removes(self) -> set[str]:
+        """Names of devices and ports of the server that this deletes."""
+        return {op.name for op in self.drops if op.netns is None} | {op.name for op in self.ovs if isinstance(op, DropPort)}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -115,6 +124,32 @@ class Plan:
     def changes(self) -> list[Change]:
         stuck = {name for error in self.foreseen for name in error.objects}
         return [work.change for work in self.works if work.change.name not in stuck]
+
+    def sparing(self, names: t.Collection[str]) -> Plan:
+        """The same without what would be done to these ports, named as they are or as C(node:interface).
+
+        A port whose work would remove what is one of them cannot be made, and is told.
+        """
+        spared = {*names, *(work.change.name for work in self.works if work.change.label in names)}
+        works: list[Work] = []
+        blocked = [error for error in self.blocked if not error.objects or not spared.issuperset(error.objects)]
+        for work in self.works:
+            in_the_way = sorted((work.removes & spared) - {work.change.name})
+            if work.change.name in spared:
+                continue
+            if in_the_way:
+                blocked.append(_has_its_place(work.change, in_the_way))
+            works.append(work)
+        return Plan(tuple(works), tuple(blocked))
+
+
+def _has_its_place(change: Change, names: t.Sequence[str]) -> ForeignError:
+    label = f" ({change.label})" if change.label else ""
+    return ForeignError(
+        f"port {change.name}{label} cannot be as it is wanted: in its place is port {', '.join(names)}, which is left alone",
+        hint=f"let {', '.join(names)} be mended as well",
+        objects=(change.name,),
+    )
 
 
 def endpoint_of(port: Port) -> str:

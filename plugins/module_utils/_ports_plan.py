@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, differences
+from ansible_collections.archetype.lab.plugins.module_utils._changes import UNMENDED, Change, differences
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NetOp, NewInside, NewVeth, SetDevice
@@ -42,11 +42,19 @@ from ansible_collections.archetype.lab.plugins.module_utils._ports_taps import T
 
 
 def make_plan(want: Request, have: Have) -> Plan:
-    """The plan. Raises, before anything is touched, every error there is: bad input, foreign objects in the way, taken tags."""
+    """The plan. Raises, before anything is touched, every error there is: bad input, foreign objects in the way, taken tags.
+
+    What is wrong with ports that are spared stops nothing. What would be done to them is in the plan, for C(Plan.sparing) to take out.
+    """
     raise_all(check_request(want))
     if want.absent:
         return _Planner(want, have).removal()
     return _Planner(want, have).everything()
+
+
+def spared_of(want: Request) -> frozenset[str]:
+    """Names of the ports that are left as they are, whichever way they were named, and those names."""
+    return frozenset({*want.spared, *(port.name for port in want.ports if endpoint_of(port) in want.spared)})
 
 
 class _Planner:
@@ -60,10 +68,11 @@ class _Planner:
         self.bridge_exists = bridge is not None
         self.checksum_off = bridge is not None and bridge.datapath_type == "netdev"
         self.names = {port.name for port in want.ports}
+        self.spared = spared_of(want)
 
     def everything(self) -> Plan:
         owned = self.owned.names()
-        raise_all([error for port in self.want.ports for error in self.owned.conflicts(port, owned)])
+        raise_all([error for port in self.want.ports if port.name not in self.spared for error in self.owned.conflicts(port, owned)])
         blocked: list[LabError] = []
         works: list[Work] = []
         if self.want.prune:
@@ -83,7 +92,8 @@ class _Planner:
     def removal(self) -> Plan:
         """The named ports; with prune all that the lab has."""
         owned = self.owned.names()
-        strange = [port for port in self.want.ports if port.name not in owned and port.device not in INSIDE]
+        ports = [port for port in self.want.ports if port.name not in self.spared]
+        strange = [port for port in ports if port.name not in owned and port.device not in INSIDE]
         raise_all([error for port in strange for error in self.owned.foreign(port.name, device_too=port.device in MADE)])
         wanted = [name for name in owned if name in self.names or self.want.prune]
         return Plan((*(self.remove(name, "") for name in wanted), *self.remove_inside("")))
@@ -133,6 +143,8 @@ class _Planner:
         sandbox, inside = interface_of(port, self.have)
         alias = self.owned.alias(port)
         reason = why_not(port, alias, inside, self.have) if inside is not None else ""
+        if inside is not None and not reason and port.name in self.want.anew:
+            reason = UNMENDED
         before = self.remove(port.name, "") if port.name in self.owned.names() else None
         drops = before.drops if before else ()
         ovs = before.ovs if before else ()
@@ -175,7 +187,8 @@ class _Planner:
             return Work(Change("recreate", "port", port.name, endpoint_of(port), reason=why, fields=ovs_fields), drops, net, ovs)
         if there is None and port.enabled and port.device == "none":
             return Work(Change("create", "port", port.name, endpoint_of(port), fields=fields), drops, net, ovs)
-        return Work(Change("update", "port", port.name, endpoint_of(port), fields={**fields, **ovs_fields}), drops, net, ovs)
+        why = UNMENDED if port.name in self.want.anew else ""
+        return Work(Change("update", "port", port.name, endpoint_of(port), {**fields, **ovs_fields}, why), drops, net, ovs)
 
     def why_anew(self, port: Port, device: Device | None) -> str:
         """Why a device that is there has to be made again, or nothing."""
@@ -185,7 +198,7 @@ class _Planner:
             return ""
         inside = interface_of(port, self.have)[1]
         if inside is not None and connected(device, inside):
-            return ""
+            return UNMENDED if port.name in self.want.anew else ""
         where = f"sandbox {port.sandbox}" if port.sandbox else "this server"
         return f"its other end is not {port.interface} of {where}"
 
@@ -283,6 +296,7 @@ class _Planner:
         stale = there is not None and (fresh or self.is_stale(there, device))
         if stale and there is not None and not fresh:
             fields["ofport"] = (_found_ofport(there, device), "assigned")
+        stale = stale or (there is not None and port.name in self.want.anew)
         if not fields and not stale:
             return (), {}
         put = PutPort(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.module_utils._changes import UNMENDED
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import NewTap, SetTapOwner
 
 if t.TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Taps:
             return "it goes with the machine that has it open"
         if device.tap.queues != (port.queues > 1):
             return f"it has {_queues(device.tap.queues)} and not {_queues(port.queues > 1)}"
-        return ""
+        return UNMENDED if port.name in self.want.anew else ""
 
     def new(self, port: Port, alias: str) -> NewTap:
         return NewTap(port.name, self.want.tap_owner, port.mtu or _MTU, alias, port.group, port.enabled, queues=port.queues > 1)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.archetype.lab.plugins.module_utils._changes import Action, Change, differences
+from ansible_collections.archetype.lab.plugins.module_utils._changes import UNMENDED, Action, Change, differences
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Tunnel, TunnelLink
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ForeignError, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NewVxlan, SetDevice
@@ -61,13 +61,51 @@ class TunnelsPlan:
     gone: tuple[str, ...] = ()
     blocked: tuple[LabError, ...] = ()
 
+    def sparing(self, names: t.Collection[str]) -> TunnelsPlan:
+        """The same without what would be done to these tunnels, named as they are or by the one link that they carry."""
+        labels = {change.name: change.label for change in self.changes} | {one.name: one.link for one in self.want if one.link}
+        spared = {*names, *(name for name, label in labels.items() if label in names)}
+        return replace(
+            self,
+            changes=_without(self.changes, spared),
+            drop_ports=_without(self.drop_ports, spared),
+            drop_devices=_without(self.drop_devices, spared),
+            new_devices=_without(self.new_devices, spared),
+            set_devices=_without(self.set_devices, spared),
+            put_ports=_without(self.put_ports, spared),
+            want=_without(self.want, spared),
+            gone=tuple(name for name in self.gone if name not in spared),
+        )
+
+
+class _Named(t.Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_N = t.TypeVar("_N", bound=_Named)
+
+
+def _without(things: tuple[_N, ...], names: t.Collection[str]) -> tuple[_N, ...]:
+    return tuple(one for one in things if one.name not in names)
+
 
 def plan(
-    want: t.Sequence[Tunnel], have: Have, *, lab: str, bridge: str = "arch-ovs", state: str = "present", prune: bool = False
+    want: t.Sequence[Tunnel],
+    have: Have,
+    *,
+    lab: str,
+    bridge: str = "arch-ovs",
+    state: str = "present",
+    prune: bool = False,
+    anew: t.Collection[str] = (),
 ) -> TunnelsPlan:
-    """Raises, before anything is touched, every error there is: bad input, foreign objects in the way, tags and VNIs that are taken."""
+    """Raises, before anything is touched, every error there is: bad input, foreign objects in the way, tags and VNIs that are taken.
+
+    anew: names of tunnels, or of their links, that are made anew whatever they look like.
+    """
     raise_all(check_lab(lab) + check_names(want))
-    planner = _Planner(have, lab, bridge)
+    planner = _Planner(have, lab, bridge, anew)
     if state == "absent":
         planner.absent(want, prune=prune)
     else:
@@ -80,6 +118,7 @@ class _Planner:
     have: Have
     lab: str
     bridge: str
+    anew: t.Collection[str] = ()
     changes: list[Change] = field(default_factory=list)
     drop_ports: list[DropPort] = field(default_factory=list)
     drop_devices: list[DropDevice] = field(default_factory=list)
@@ -205,13 +244,14 @@ class _Planner:
     def _make(self, tunnel: Tunnel, found: Found) -> None:
         self.want.append(tunnel)
         fields = differences(have_fields(found), want_fields(tunnel, self.lab, self.bridge))
-        remade = found.device is None or any(name in fields for name in DEVICE_FIELDS)
+        asked = not found.nothing and (tunnel.name in self.anew or (bool(tunnel.link) and tunnel.link in self.anew))
+        remade = asked or found.device is None or any(name in fields for name in DEVICE_FIELDS)
         reason = "" if remade or found.port is None or found.device is None else dead_port(found.port, found.device)
         if not fields and not remade and not reason:
             return
         action: Action = "update"
         if remade:
-            action, reason = self._remake(tunnel, found)
+            action, reason = self._remake(tunnel, found, asked=asked)
         else:
             self._set_device(tunnel, fields)
         if remade or reason or _PORT_FIELDS & set(fields):
@@ -219,12 +259,13 @@ class _Planner:
         label = tunnel.link or _label_of(tunnel.links)
         self.changes.append(Change(action, "tunnel", tunnel.name, label, _told(fields, found), reason))
 
-    def _remake(self, tunnel: Tunnel, found: Found) -> tuple[Action, str]:
+    def _remake(self, tunnel: Tunnel, found: Found, *, asked: bool) -> tuple[Action, str]:
         self._drop(found)
         self.new_devices.append(NewVxlan(tunnel.name, vxlan_of(tunnel), tunnel.mtu, alias_of(tunnel, self.lab), tunnel.group))
         if found.nothing:
             return "create", ""
-        return "recreate", "its device was gone" if found.device is None else ""
+        reason = UNMENDED if asked else ""
+        return "recreate", "its device was gone" if found.device is None else reason
 
     def _set_device(self, tunnel: Tunnel, fields: t.Mapping[str, t.Any]) -> None:
         op = SetDevice(

@@ -35,13 +35,17 @@ def check(
     dropped: t.Collection[str] = (),
     ended: t.Collection[str] = (),
     anew: t.Collection[str] = (),
+    spared: t.Collection[str] = (),
 ) -> list[LabError]:
     """What is wrong with this list on this server. starts: whether they will be started. dropped: domains that will be gone.
 
     ended: domains that will be powered off first, those among them. anew: nodes whose disks are thrown away.
+    spared: domains that are left alone, whatever is wrong with them.
     """
-    errors = [*_duplicates(want), *have.refused]
-    for one in want:
+    concerned = [one for one in want if one.name not in spared]
+    excused = {*spared, *(one.image for one in want)} - {one.image for one in concerned}
+    errors = [*_duplicates(want), *(error for error in have.refused if not error.objects or not excused.issuperset(error.objects))]
+    for one in concerned:
         errors += [*_foreign(one, have, lab, dropped), *_sizes(one), *_waits(one), *_vm_media.faults(one)]
         if one.node not in anew:
             errors += [have.damaged[one.name]] if one.name in have.damaged else []
@@ -53,7 +57,7 @@ def check(
                 *faults(spec_of(lab, one, have, have.host)),
             ]
     if starts:
-        errors += _memory(want, have, dropped)
+        errors += _memory(concerned, have, dropped)
     return list(dict.fromkeys(errors))
 
 

@@ -96,6 +96,7 @@ class VmPlan:
     mend: its disks are mended. discard: media that nobody reads any more. opens: it runs, and is not yet as its hold wants it.
     stuck: why nothing can be done for it.
     needs_restart: what differs between what is declared and what runs, and will until somebody asks for a restart.
+    idle: why those that wait for it cannot be started: it is left alone, and is not as they need it.
     """
 
     want: Vm
@@ -114,6 +115,7 @@ class VmPlan:
     opens: bool = False
     stuck: LabError | None = None
     needs_restart: tuple[str, ...] = ()
+    idle: str = ""
 
     @property
     def starts(self) -> bool:
@@ -135,7 +137,7 @@ class VmsPlan:
     """changes: for the result. drops: domains that go. folders: of machines, that go. kept: why folders stay that were to go.
 
     failed, unmet: as in the plan for containers, filled while the plan is carried out. held: nodes that others wait for, and that are on
-    their way still; filled as well.
+    their way still; filled as well. replan: plans again without what is done to some.
     """
 
     lab: str
@@ -149,11 +151,16 @@ class VmsPlan:
     failed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
+    replan: t.Callable[[t.Collection[str]], VmsPlan] | None = None
+
+    def sparing(self, names: t.Collection[str]) -> VmsPlan:
+        """The same without what would be done to these machines, named by domain or node. Not for what was begun to be carried out."""
+        return self.replan(names) if self.replan is not None and names else self
 
     @property
     def busy(self) -> bool:
         """Whether there is anything to do or to wait for."""
-        return bool(self.changes or self.kept) or any(one.busy for one in self.nodes)
+        return bool(self.changes or self.kept) or any(one.busy or one.idle for one in self.nodes)
 
     def waves(self) -> list[int]:
         return sorted({one.want.wave for one in self.nodes})

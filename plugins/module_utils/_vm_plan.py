@@ -35,23 +35,52 @@ def plan(
     prune: bool = False,
     recreate: t.Collection[str] = (),
     restart: t.Collection[str] = (),
+    spared: t.Collection[str] = (),
 ) -> VmsPlan:
     """All that has to change. Raises what must stop the run, for all machines at once, before anything is touched.
 
     recreate, restart: nodes for which that was asked, be they in the list or not.
+    spared: nodes and domains to which nothing is done, and that nothing wrong with them stops the run for.
     """
+
+    def again(names: t.Collection[str]) -> VmsPlan:
+        return _plan(want, have, lab, state, prune, recreate, restart, _spared_of(want, have, lab, names))
+
+    found = again(spared)
+    found.replan = lambda names: again({*spared, *names})
+    return found
+
+
+def _spared_of(want: t.Sequence[Vm], have: HaveVms, lab: str, names: t.Collection[str]) -> frozenset[str]:
+    """All names of what is left alone: a node and its domain go together, whichever is named."""
+    pairs = [(one.node, one.name) for one in want] + [(mark.node, name) for name, mark in have.marks.items() if have.ours(name, lab)]
+    return frozenset({*names, *(one for pair in pairs if not {*pair}.isdisjoint(names) for one in pair)})
+
+
+def _plan(
+    want: t.Sequence[Vm],
+    have: HaveVms,
+    lab: str,
+    state: State,
+    prune: bool,
+    recreate: t.Collection[str],
+    restart: t.Collection[str],
+    spared: frozenset[str],
+) -> VmsPlan:
     found = VmsPlan(lab, state, have)
     names = {one.name for one in want}
     if state == "absent":
         nodes = {one.node for one in want}
         renamed = {name for name in have.domains if have.ours(name, lab) and have.marks[name].node in nodes}
-        _plan_drop(found, lambda name: prune or name in names | renamed)
+        _plan_drop(found, lambda name: name not in spared and (prune or name in names | renamed))
         return found
     if prune:
-        _plan_drop(found, lambda name: name not in names)
-    found.nodes = [_Planner(one, found, anew=one.node in recreate, again=one.node in restart).decide() for one in want]
+        _plan_drop(found, lambda name: name not in names | spared)
+    for one in want:
+        planner = _Planner(one, found, anew=one.node in recreate, again=one.node in restart)
+        found.nodes.append(planner.left() if one.name in spared else planner.decide())
     ended = {*found.drops, *(one.want.name for one in found.nodes if one.off)}
-    errors = check(want, have, lab, starts=state == "started", dropped=found.drops, ended=ended, anew=recreate)
+    errors = check(want, have, lab, starts=state == "started", dropped=found.drops, ended=ended, anew=recreate, spared=spared)
     raise_all([*errors, *_in_use(found)])
     for decided in found.nodes:
         found.changes += _changes_of(decided, found)
@@ -143,6 +172,15 @@ class _Planner:
         self.live = have.lives.get(want.name)
         self.outdated = have.outdated.get(want.name, ())
         self.running = self.domain is not None and self.domain.running
+
+    def left(self) -> VmPlan:
+        """Nothing is done to it; nor does it run on for those that wait for it, where it does not."""
+        idle = ""
+        if self.state == "started" and (self.domain is None or self.domain.status != "running"):
+            idle = "is left alone, and does not run"
+        elif self.state == "started" and self.want.hold == "healthy" and not self._ready():
+            idle = "is left alone, and is not ready"
+        return VmPlan(self.want, self.spec, run=False, idle=idle)
 
     def decide(self) -> VmPlan:
         fields = self._differences()
