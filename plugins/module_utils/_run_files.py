@@ -1,0 +1,92 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Small files of a lab that count until the next boot, in C(_server.run_path): read, changed and written by several processes.
+
+What is damaged is no truth that would be missed: whoever reads it is told so once, and it is begun anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
+
+Content = dict[str, t.Any]
+
+
+def read(lab: str, name: str) -> tuple[Content, LabError | None]:
+    """What is in the file, nothing where there is none; and what is wrong with it, after which it counts as empty."""
+    path = _server.run_path(lab, name)
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except FileNotFoundError:
+        return {}, None
+    except (OSError, ValueError, RecursionError) as error:
+        return {}, damaged(path, str(error), lab)
+    if not isinstance(content, dict):
+        return {}, damaged(path, "it is no mapping", lab)
+    return content, None
+
+
+def damaged(path: str, why: str, lab: str) -> LabError:
+    return ReadError(f"{path} is damaged, and is begun anew: {why}", hint="look who else writes to it", objects=(lab,))
+
+
+def write(lab: str, name: str, content: t.Mapping[str, t.Any]) -> None:
+    """In one piece: whoever reads finds what was there before, or all of this. Raises ApplyError."""
+    path = _server.run_path(lab, name)
+    made = f"{path}.new"
+    try:
+        make_folder(lab)
+        with open(
+            os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
+        ) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(json.dumps(content, sort_keys=True) + "\n")
+        os.replace(made, path)
+    except OSError as error:
+        raise ApplyError(f"{path} cannot be written: {error.strerror}", hint="see that /run has room", objects=(lab,)) from error
+
+
+@contextlib.contextmanager
+def exclusive(lab: str) -> t.Iterator[None]:
+    """One process or thread at a time reads what it then writes. The kernel gives this up when the process dies. Raises ApplyError."""
+    try:
+        guard = os.open(make_folder(lab), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ApplyError(f"{_server.run_path(lab)} cannot be used: {error.strerror}", hint="run as root", objects=(lab,)) from error
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(guard)
+
+
+def make_folder(lab: str) -> str:
+    """The folder of a lab, root's alone as those above it are where this makes them. Raises OSError."""
+    folder = _server.run_path(lab)
+    for one in (_server.RUN_DIR, os.path.dirname(folder), folder):
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(one, mode=0o700)
+    return folder
+
+
+def forget(lab: str) -> None:
+    """What is remembered of a lab goes with it. Raises ApplyError."""
+    folder = _server.run_path(lab)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ApplyError(f"{folder} cannot be removed: {error}", hint="remove it by hand", objects=(lab,)) from error
