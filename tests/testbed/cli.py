@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from tests.testbed import images, paths
-from tests.testbed.daemons import DAEMONS
+from tests.testbed.daemons import DAEMONS, OPTIONAL
 from tests.testbed.testbed import Testbed
 
 
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     daemon = add("daemon", "stop, start or kill a daemon of a server")
     daemon.add_argument("action", choices=("start", "stop", "kill", "status"))
     daemon.add_argument("server")
-    daemon.add_argument("daemon", choices=tuple(DAEMONS))
+    daemon.add_argument("daemon", choices=(*DAEMONS, *OPTIONAL))
     reboot = add("reboot", "pull the plug of a server and start it again; its disks are kept")
     reboot.add_argument("server")
     cable = add("underlay", "plug a server's cable in or out")

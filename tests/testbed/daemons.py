@@ -11,12 +11,13 @@ import os
 import signal
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.testbed import _ns, cgroups, shell
-from tests.testbed.paths import Config, TestbedError
+from tests.testbed.paths import ROOT, Config, TestbedError
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 OVS_RUN = "/run/openvswitch"
@@ -130,6 +131,25 @@ def ready_libvirtd(place: Place) -> bool:
     return _accepts(f"{place.root}/run/libvirt/libvirt-sock", LIBVIRT_PING, LIBVIRT_PONG)
 
 
+def start_watch(place: Place) -> None:
+    """The watcher of this checkout. Once it was started, it comes back with the server."""
+    watch_wanted(place.disk).touch()
+    module = "ansible_collections.archetype.lab.plugins.module_utils._watch"
+    place.command("watch", "env", f"PYTHONPATH={ROOT}/collections", sys.executable, "-m", module, background=True)
+
+
+def ready_watch(place: Place) -> bool:
+    """It has written its number."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path(f"{place.root}/run/archetype-lab/watch.lock").read_text()) in pids(place, "watch")
+    return False
+
+
+def watch_wanted(disk: Path) -> Path:
+    """Is there when a server has the watcher; see C(start_watch)."""
+    return disk / "watch"
+
+
 def _accepts(path: str, question: bytes = b"", answer: bytes = b"") -> bool:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(5.0)
@@ -165,11 +185,15 @@ DAEMONS = {
     )
 }
 
+OPTIONAL = {"watch": Daemon("watch", Path(sys.executable).name, start_watch, ready_watch, 60.0)}
+"""What a server only has when it was started there."""
+
 
 def daemon(name: str) -> Daemon:
-    if name not in DAEMONS:
-        raise TestbedError(f"there is no daemon {name!r}; there are {', '.join(DAEMONS)}")
-    return DAEMONS[name]
+    known = {**DAEMONS, **OPTIONAL}
+    if name not in known:
+        raise TestbedError(f"there is no daemon {name!r}; there are {', '.join(known)}")
+    return known[name]
 
 
 def _is_session(pid: int) -> bool:
@@ -215,6 +239,8 @@ def _log_hint(place: Place, name: str) -> str:
 def end(place: Place, name: str, number: signal.Signals) -> bool:
     """Send a signal to a daemon and wait until it is gone."""
     victims = pids(place, name)
+    if name in OPTIONAL and number == signal.SIGTERM:
+        watch_wanted(place.disk).unlink(missing_ok=True)
     for pid in victims:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -55,8 +55,9 @@ class Server:
             shell.boot(self.config.name, self.name, hostname=self.name, binds=binds)
         place = self.place
         changed = underlay.attach(self.config, network, self.index, place.holder)
-        with concurrent.futures.ThreadPoolExecutor(5) as pool:
-            running = [pool.submit(daemons.start, place, name) for name in ("sshd", "dockerd", "virtlogd", "libvirtd")]
+        names = ["sshd", "dockerd", "virtlogd", "libvirtd", *(["watch"] if daemons.watch_wanted(self.disk).exists() else [])]
+        with concurrent.futures.ThreadPoolExecutor(len(names) + 1) as pool:
+            running = [pool.submit(daemons.start, place, name) for name in names]
             running.append(pool.submit(self._start_ovs, place))
             started = [one.result() for one in running]
         return fresh or changed or any(started)

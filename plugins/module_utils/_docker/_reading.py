@@ -81,7 +81,12 @@ class Reader:
         pieces = self._stream(f"/containers/{quote(name, safe='')}/logs?{asked}", f"reading the log of container {name}", name)
         return entries(pieces, terminal=terminal)
 
-    def _stream(self, path: str, what: str, name: str) -> t.Iterator[bytes]:
+    def events(self, filters: t.Mapping[str, t.Sequence[str]]) -> t.Iterator[bytes]:
+        """What happens from now on, for ever, as lines of JSON in pieces. The first piece is empty, and says that dockerd listens."""
+        asked = quote(json.dumps(filters))
+        return self._stream(f"/events?filters={asked}", "listening to Docker's events", "", endless=True)
+
+    def _stream(self, path: str, what: str, name: str, *, endless: bool = False) -> t.Iterator[bytes]:
         """An answer of any length, over a connection of its own: it may be left in the middle."""
         connection = _Connection(self._path, self._timeout)
         try:
@@ -90,6 +95,9 @@ class Reader:
             if answer.status != http.client.OK:
                 said = answer.read(PIECE).decode(errors="replace").strip()
                 raise ReadError(f"{what} failed: {said or f'dockerd answers {answer.status}'}", objects=(name,))
+            if endless:
+                connection.sock.settimeout(None)
+                yield b""
             while piece := answer.read1(PIECE):
                 yield piece
         except _LOST as error:

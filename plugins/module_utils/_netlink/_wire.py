@@ -71,7 +71,7 @@ def message(kind: int, flags: int, payload: bytes) -> bytearray:
     return bytearray(_HEADER.pack(_HEADER.size + len(payload), kind, flags | NLM_F_REQUEST, 0, 0) + payload)
 
 
-def _messages(data: bytes) -> t.Iterator[tuple[int, int, int, bytes]]:
+def messages(data: bytes) -> t.Iterator[tuple[int, int, int, bytes]]:
     """The messages of one datagram: type, flags, sequence number, payload."""
     start = 0
     while start + _HEADER.size <= len(data):
@@ -133,7 +133,7 @@ class Wire:
             number = self._number(request := message(kind, NLM_F_DUMP, payload))
             self._socket.send(request)
             while True:
-                for answer, flags, sequence, body in _messages(self._socket.recv(_BUFFER)):
+                for answer, flags, sequence, body in messages(self._socket.recv(_BUFFER)):
                     if sequence != number:
                         continue
                     interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
@@ -151,7 +151,7 @@ class Wire:
             number = self._number(request := message(kind, 0, payload))
             self._socket.send(request)
             while True:
-                for answer, flags, sequence, body in _messages(self._socket.recv(_BUFFER)):
+                for answer, flags, sequence, body in messages(self._socket.recv(_BUFFER)):
                     if sequence != number:
                         continue
                     if answer == _NLMSG_ERROR:
@@ -178,7 +178,7 @@ class Wire:
         refused: dict[int, Refusal] = {}
         self._socket.send(b"".join(part))
         while waiting:
-            for answer, flags, sequence, body in _messages(self._socket.recv(_BUFFER)):
+            for answer, flags, sequence, body in messages(self._socket.recv(_BUFFER)):
                 if answer != _NLMSG_ERROR or sequence not in waiting:
                     continue
                 place = waiting.pop(sequence)

@@ -40,6 +40,7 @@ class Asker:
         self._address = address
         self._timeout = timeout
         self._number = 0
+        self._pending = b""
         self._socket = self._connect()
 
     def _connect(self) -> socket.socket:
@@ -51,6 +52,7 @@ class Asker:
             connection.close()
             said = "it does not answer" if isinstance(error, TimeoutError) else error.strerror
             raise ReadError(f"cannot connect to ovsdb-server at {self._address}: {said}", hint=START_HINT) from error
+        self._pending = b""
         return connection
 
     def close(self) -> None:
@@ -66,29 +68,45 @@ class Asker:
                 self._socket = self._connect()
                 return self._ask(method, params)
         except OSError as error:
-            said = error.strerror or "it closed the connection"
-            raise ReadError(f"the connection to ovsdb-server at {self._address} was lost: {said}", hint=START_HINT) from error
+            raise self._lost(error) from error
+
+    def told(self) -> list[_Row]:
+        """What ovsdb-server says by itself, after a request for that (C(monitor)): waits for it, however long it takes."""
+        try:
+            return [message for message in self._messages(None) if message.get("id") is None]
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: OSError) -> ReadError:
+        said = error.strerror or "it closed the connection"
+        return ReadError(f"the connection to ovsdb-server at {self._address} was lost: {said}", hint=START_HINT)
 
     def _ask(self, method: str, params: list[t.Any]) -> t.Any:
         self._number += 1
         deadline = time.monotonic() + self._timeout
         self._socket.sendall(json.dumps({"method": method, "params": params, "id": self._number}).encode())
-        pending = b""
         while True:
-            pending += self._receive(deadline)
-            if not pending.endswith(b"}"):
-                continue
-            messages, pending = _split(pending)
-            for message in messages:
-                if message.get("method") == "echo":
-                    self._socket.sendall(json.dumps({"result": message["params"], "error": None, "id": message["id"]}).encode())
-                elif message.get("id") == self._number:
+            for message in self._messages(deadline):
+                if message.get("id") == self._number:
                     if message.get("error") is not None:
                         raise ReadError(f"ovsdb-server at {self._address} cannot answer {method}: {_words(message['error'])}")
                     return message.get("result")
 
-    def _receive(self, deadline: float) -> bytes:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+    def _messages(self, deadline: float | None) -> list[_Row]:
+        """What has come when something whole has. The server's questions whether anybody is there are answered here."""
+        while True:
+            self._pending += self._receive(deadline)
+            if not self._pending.endswith(b"}"):
+                continue
+            messages, self._pending = _split(self._pending)
+            for message in messages:
+                if message.get("method") == "echo":
+                    self._socket.sendall(json.dumps({"result": message["params"], "error": None, "id": message["id"]}).encode())
+            if messages:
+                return [message for message in messages if message.get("method") != "echo"]
+
+    def _receive(self, deadline: float | None) -> bytes:
+        self._socket.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
         try:
             piece = self._socket.recv(_PIECE)
         except TimeoutError as error:

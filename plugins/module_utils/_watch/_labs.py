@@ -1,0 +1,90 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The labs that this server keeps declared state of: which are there, which are new or changed, which of them can be watched."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _state
+from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
+
+_Stamp = tuple[int, int, int]
+_SUFFIX = ".json"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A lab's file. stamp tells one version of it from the next; refused: why it is left alone; machines: it has virtual machines here."""
+
+    stamp: _Stamp
+    refused: str = ""
+    machines: bool = False
+
+
+class Look(t.NamedTuple):
+    """What is another than when it was looked at last. fresh: labs to watch, new or declared anew; gone: those to forget; refused: lab -> why."""
+
+    fresh: tuple[str, ...]
+    gone: tuple[str, ...]
+    refused: t.Mapping[str, str]
+
+
+class Labs:
+    def __init__(self) -> None:
+        self._kept: dict[str, Kept] = {}
+
+    @property
+    def machines(self) -> bool:
+        """Whether libvirt matters on this server."""
+        return any(one.machines for one in self._kept.values())
+
+    @property
+    def refused(self) -> dict[str, str]:
+        return {lab: one.refused for lab, one in self._kept.items() if one.refused}
+
+    def look(self) -> Look:
+        """Look at the folder, and read what is new. Raises ReadError."""
+        stamps = _stamps()
+        fresh = {lab: _read(lab, stamp) for lab, stamp in stamps.items() if lab not in self._kept or self._kept[lab].stamp != stamp}
+        gone = self._kept.keys() - stamps.keys()
+        self._kept = {lab: fresh.get(lab) or self._kept[lab] for lab in sorted(stamps)}
+        refused = {lab: one.refused for lab, one in fresh.items() if one.refused}
+        return Look(tuple(sorted(fresh.keys() - refused.keys())), tuple(sorted(gone | refused.keys())), refused)
+
+
+def _stamps() -> dict[str, _Stamp]:
+    """Each file is written whole and put in place, so that another one has another number."""
+    try:
+        with os.scandir(_server.STATE_DIR) as entries:
+            files = [(one.name.removesuffix(_SUFFIX), one) for one in entries if one.name.endswith(_SUFFIX)]
+            return {lab: (about.st_ino, about.st_mtime_ns, about.st_size) for lab, one in files for about in _about(one)}
+    except FileNotFoundError:
+        return {}
+
+
+def _about(entry: os.DirEntry[str]) -> list[os.stat_result]:
+    """Of a file; of nothing, where it has gone meanwhile."""
+    try:
+        return [entry.stat()]
+    except FileNotFoundError:
+        return []
+
+
+def _read(lab: str, stamp: _Stamp) -> Kept:
+    try:
+        declared = _state.load(lab)
+    except LabError as error:
+        return Kept(stamp, str(error))
+    if not isinstance(declared, dict) or declared.get("lab") != lab:
+        return Kept(stamp, "its file is no declared state of this lab; deploy the lab again")
+    if declared.get("format", FORMAT) != FORMAT:
+        hint = "run archetype.lab.prepare_servers, or deploy the lab again"
+        return Kept(stamp, f"its declared state has format {declared.get('format')}, and this watcher knows {FORMAT}; {hint}")
+    return Kept(stamp, machines=bool(declared.get("vms")))

@@ -1,0 +1,80 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""One pass over one lab, as the watcher makes it: whatever comes of it is an outcome, and never the end of the process."""
+
+from __future__ import annotations
+
+import traceback
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from ansible_collections.archetype.lab.plugins.module_utils import _journal, _lock
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError
+from ansible_collections.archetype.lab.plugins.module_utils._reconcile import Pass, reconcile
+from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+OWNER = "archetype-lab-watch"
+_LONGEST = 300
+
+Json = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a pass. report: none where it did not come so far. busy: nothing was done, as somebody else works here."""
+
+    report: Json | None = None
+    errors: tuple[str, ...] = ()
+    busy: bool = False
+    changes: tuple[str, ...] = field(default=())
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until the first object that waits is tried again; None where none waits."""
+        nexts = [datetime.fromisoformat(one["next"]) for one in (self.report or {}).get("waiting", ())]
+        return (min(nexts) - datetime.now(tz=timezone.utc)).total_seconds() if nexts else None
+
+
+def make(open_server: t.Callable[[], Server], lab: str, trigger: str) -> Outcome:
+    try:
+        return _outcome(reconcile(open_server(), Pass(lab, owner=OWNER, trigger=trigger, patient=True)), ())
+    except LockedError:
+        return Outcome(busy=True)
+    except PartialResult as error:
+        return _outcome(error.result, tuple(one["msg"] for one in error_dicts(error)))
+    except LabError as error:
+        return _failed(lab, trigger, tuple(one["msg"] for one in error_dicts(error)))
+    except Exception as error:  # noqa: BLE001 - a fault of ours in one lab must not leave the others unwatched
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return _failed(lab, trigger, (f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"[:_LONGEST],))
+
+
+def _outcome(report: Json, errors: tuple[str, ...]) -> Outcome:
+    changes = tuple(f"{one['action']} {one['kind']} {one['name']}" for one in report.get("changes", ()))
+    return Outcome(report, errors, changes=changes)
+
+
+def _failed(lab: str, trigger: str, errors: tuple[str, ...]) -> Outcome:
+    """A pass that did not come so far as to write into the journal itself."""
+    at = datetime.now(tz=timezone.utc).isoformat(timespec="milliseconds")
+    entry = {"at": at, "lab": lab, "trigger": trigger, "seen": [], "done": [], "errors": list(errors), "waiting": [], "ms": 0}
+    try:
+        _journal.write(lab, entry)
+    except (LabError, OSError) as error:
+        return Outcome(errors=(*errors, str(error)))
+    return Outcome(errors=errors)
+
+
+def locked(lab: str) -> bool:
+    """Whether a run works on this lab. A lock that cannot be read may be one."""
+    try:
+        return _lock.held(lab)
+    except LabError:
+        return True

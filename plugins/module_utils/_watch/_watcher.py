@@ -1,0 +1,167 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""The watcher at work: labs come and go, events come in, passes are made one after another."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
+from ansible_collections.archetype.lab.plugins.module_utils._ownership import LAB
+from ansible_collections.archetype.lab.plugins.module_utils._watch import _pass
+from ansible_collections.archetype.lab.plugins.module_utils._watch._backends import Backends
+from ansible_collections.archetype.lab.plugins.module_utils._watch._events import Inbox, follow
+from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
+from ansible_collections.archetype.lab.plugins.module_utils._watch._loop import Loop, Pass
+
+LOOK = 0.5
+"""Seconds between two looks at which labs are there."""
+
+Json = dict[str, t.Any]
+
+
+class Watcher:
+    """say: where a line for people goes."""
+
+    def __init__(self, say: t.Callable[[str], None]) -> None:
+        self.inbox = Inbox()
+        self.ending = False
+        self.all_now = False
+        self._say = say
+        self._labs = Labs()
+        self._loop = Loop()
+        self._backends = Backends()
+        self._reports: dict[str, Json] = {}
+        self._said: dict[str, tuple[str, ...]] = {}
+        self._looked = -LOOK
+        self._libvirt = False
+
+    def end(self) -> None:
+        """Of handlers of signals: end when the pass under way has ended."""
+        self.ending = True
+        self.inbox.wake()
+
+    def now(self) -> None:
+        """Of handlers of signals: a pass over every lab."""
+        self.all_now = True
+        self.inbox.wake()
+
+    def listen(self) -> None:
+        """Start the sources that every server has."""
+        from ansible_collections.archetype.lab.plugins.module_utils._docker import _events as docker
+        from ansible_collections.archetype.lab.plugins.module_utils._netlink import _monitor as netlink
+        from ansible_collections.archetype.lab.plugins.module_utils._ovsdb import _monitor as ovsdb
+
+        follow("ovsdb", lambda: ovsdb.changes(_server.OVSDB_SOCKET), self.inbox, self._say)
+        follow("netlink", netlink.changes, self.inbox, self._say)
+        follow("docker", lambda: docker.changes(LAB), self.inbox, self._say)
+
+    def run(self) -> None:
+        """Until it is told to end."""
+        self.listen()
+        while not self.ending:
+            self._look()
+            todo = self._loop.next(time.monotonic())
+            if isinstance(todo, Pass):
+                self._pass(todo)
+                todo = 0.0
+            self._backends.idle(time.monotonic())
+            until_look = self._looked + LOOK - time.monotonic()
+            self._hear(min(todo, until_look))
+        self._backends.close()
+
+    def once(self) -> bool:
+        """One pass over all labs that no run works on; whether all are as declared in the end."""
+        self._look()
+        good = not self._labs.refused
+        for lab in self._loop.labs:
+            if _pass.locked(lab):
+                self._say(f"lab {lab}: a run works on it")
+                good = False
+                continue
+            outcome = _pass.make(self._backends.open, lab, "once")
+            self._tell(lab, outcome, "once")
+            good = good and not outcome.errors and not outcome.busy
+        self._backends.close()
+        return good
+
+    def _hear(self, seconds: float) -> None:
+        for event in self.inbox.take(seconds):
+            self._loop.event(event.source, event.lab, time.monotonic())
+        if self.all_now:
+            self.all_now = False
+            self._loop.event("asked for", "", time.monotonic())
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOK:
+            return
+        self._looked = now
+        try:
+            look = self._labs.look()
+        except (LabError, OSError) as error:
+            self._say_once("", (f"the labs of this server cannot be listed: {error}",))
+            return
+        for lab, why in look.refused.items():
+            self._say(f"lab {lab} is left alone: {why}")
+        for lab in look.gone:
+            if lab in self._loop.labs:
+                self._say(f"lab {lab} is no longer watched")
+            self._loop.forget(lab)
+            self._reports.pop(lab, None)
+            self._said.pop(lab, None)
+        for lab in look.fresh:
+            known = lab in self._loop.labs
+            self._say(f"lab {lab}: declared anew" if known else f"lab {lab} is watched")
+            self._loop.add(lab, "declared anew" if known else "start", now)
+        if self._labs.machines and not self._libvirt:
+            self._libvirt = True
+            self._listen_to_libvirt()
+
+    def _listen_to_libvirt(self) -> None:
+        """Only where a lab has machines: many servers have no libvirt."""
+        from ansible_collections.archetype.lab.plugins.module_utils._libvirt import _events as libvirt
+
+        follow("libvirt", libvirt.changes, self.inbox, self._say)
+
+    def _pass(self, todo: Pass) -> None:
+        lab, trigger = todo
+        if _pass.locked(lab):
+            self._loop.locked(lab, time.monotonic())
+            return
+        self._loop.began(lab, time.monotonic())
+        outcome = _pass.make(self._backends.open, lab, trigger)
+        now = time.monotonic()
+        if outcome.busy:
+            if _pass.locked(lab):
+                self._loop.locked(lab, now)
+            else:
+                self._loop.busy(lab, trigger, now)
+            return
+        self._backends.passed(now, failed=bool(outcome.errors))
+        self._loop.done(lab, now, changed=bool(outcome.changes), failed=bool(outcome.errors), wait=outcome.wait)
+        if outcome.report is not None:
+            self._reports[lab] = outcome.report
+        self._tell(lab, outcome, trigger)
+
+    def _tell(self, lab: str, outcome: _pass.Outcome, trigger: str) -> None:
+        """What was changed, each time; what is wrong, when it is something else than before."""
+        if outcome.changes:
+            took = (outcome.report or {}).get("ms", 0)
+            self._say(f"lab {lab}: {len(outcome.changes)} changed in {took} ms ({trigger}): {', '.join(outcome.changes[:5])}")
+        self._say_once(lab, outcome.errors)
+
+    def _say_once(self, about: str, errors: tuple[str, ...]) -> None:
+        if errors == self._said.get(about, ()):
+            return
+        self._said[about] = errors
+        for error in errors:
+            self._say(f"lab {about}: {error}" if about else error)
+        if not errors:
+            self._say(f"lab {about}: no more errors")
+
