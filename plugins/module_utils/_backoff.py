@@ -12,7 +12,7 @@ changes it: it waits like one that fails, but is mended as lightly as before.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _run_files, _server
 
@@ -24,6 +24,8 @@ FIRST, LONGEST = 1.0, 300.0
 """Seconds after the first failure, doubled with each further one, up to the second."""
 OFTEN, WITHIN = 30, 30.0
 """More mendings than this in so many seconds are somebody else's doing."""
+MEMORY = LONGEST + WITHIN
+"""Seconds after the last mending for which it is remembered that it was often."""
 CHANGED = "it keeps being changed by somebody"
 HEAVIEST = 3
 
@@ -96,14 +98,20 @@ class Tries:
                 fights = have.fights + (0 if have.waits(now) else 1)
                 self._put(name, _Record(0, fights, now + delay(fights), CHANGED, mends))
                 continue
-            quiet = not have.mends or not 0 <= now - have.mends[-1] <= LONGEST + WITHIN
+            quiet = not have.mends or not 0 <= now - have.mends[-1] <= MEMORY
             self._put(name, _Record(0, 0 if quiet else have.fights, 0.0, "", mends))
 
-    def forget(self, names: t.Iterable[str]) -> None:
-        """What is in sync by itself, or declared no more, has not failed."""
+    def settled(self, names: t.Iterable[str], now: float) -> None:
+        """What is in sync by itself, or declared no more, fails no longer. That it was mended often is remembered while it counts."""
         for name in names:
-            if self._records.pop(name, None) is not None:
+            have = self._records.get(name)
+            if have is None:
+                continue
+            if not have.mends or not 0 <= now - have.mends[-1] <= MEMORY:
+                del self._records[name]
                 self._dirty = True
+            elif have.failures:
+                self._put(name, replace(have, failures=0, next=have.next if have.fights else 0.0, reason=CHANGED if have.fights else ""))
 
     def save(self) -> None:
         """Write what changed. Raises ApplyError."""

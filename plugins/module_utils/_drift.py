@@ -24,6 +24,12 @@ Sort = t.Literal["link", "node", "server"]
 Word = t.Literal["in sync", "missing", "wrong", "orphan", "foreign", "unreadable"]
 Key = tuple[Sort, str]
 
+IN_SYNC: Word = "in sync"
+ORPHAN: Word = "orphan"
+
+IN_SYNC: Word = "in sync"
+ORPHAN: Word = "orphan"
+
 _OF_LINKS = ("port", "tunnel")
 _OF_NODES = ("container", "sandbox", "vm", "exec", "file", "volume", "disk", "medium")
 _THINGS = ("container", "sandbox", "vm", "port", "tunnel")
@@ -55,7 +61,7 @@ class _Found:
                 return Item(*key, t.cast("Word", word), "; ".join(dict.fromkeys(texts)))
         # What is made or started anyhow has its commands due: they are told where they are all that is.
         parts = [part for part in self.parts if part[0] != "exec"] or self.parts
-        return Item(*key, "missing" if self.missing else "wrong" if parts else "in sync", _joined(parts))
+        return Item(*key, "missing" if self.missing else "wrong" if parts else IN_SYNC, _joined(parts))
 
 
 def drift(declared: Declared, changes: t.Sequence[Change], errors: t.Sequence[LabError]) -> tuple[Item, ...]:
@@ -111,7 +117,7 @@ class _Sorter:
         orphans = sorted(self.orphans.items(), key=lambda pair: (sorts.index(pair[0][0]), pair[0][1]))
         return (
             *(found.item(key) for key, found in told),
-            *(Item(*key, "orphan", ", ".join(dict.fromkeys(parts))) for key, parts in orphans),
+            *(Item(*key, ORPHAN, ", ".join(dict.fromkeys(parts))) for key, parts in orphans),
         )
 
     # changes

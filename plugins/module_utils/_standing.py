@@ -17,13 +17,17 @@ from ansible_collections.archetype.lab.plugins.module_utils import _run_files
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._drift import Item
+    from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 
 FILE = "standing.json"
 State = t.Literal["pending", "creating", "up", "error", "down"]
 Entry = dict[str, t.Any]
 Standing = dict[str, Entry]
 
+UNKNOWN: Entry = {"state": "pending", "reason": "not proven", "since": "", "proven": {"by": "", "at": ""}}
+"""Of a link of which nothing was noted."""
 _UNPROVEN: dict[str, str] = {"by": "", "at": ""}
+UNKNOWN: Entry = {"state": "pending", "reason": "not looked at yet", "since": "", "proven": _UNPROVEN}
 _FAULTS = ("missing", "wrong", "foreign")
 
 
@@ -48,38 +52,38 @@ def after_pass(
     lab: str,
     items: t.Sequence[Item],
     changed_links: t.Collection[str],
-    errors: t.Mapping[str, str],
+    errors: t.Sequence[LabError],
     down: t.Mapping[str, str],
     now: float,
 ) -> Standing:
     """How the declared links stand after a pass, which replaces what was known. Raises ApplyError.
 
-    items: what the pass found, before it mended. changed_links: on which it changed something. errors: links on which that failed, with
-    the reason. down: links that are to be down, with the reason.
+    items: what is so after it, errors included. changed_links: on which something was changed. errors: all that went wrong; one that says
+    not on which object may have been on any that was changed. down: links that are meant to be down, with the reason.
     """
+    vague = next((str(error) for error in errors if not error.objects), "")
     links = [item for item in items if item.sort == "link" and item.word != "orphan"]
 
     def stand(have: Standing) -> Standing:
-        return {item.name: _after(have.get(item.name), item, item.name in changed_links, errors, down, now) for item in links}
+        return {item.name: _after(have.get(item.name), item, item.name in changed_links, vague, down, now) for item in links}
 
     return _change(lab, stand)
 
 
-def _after(before: Entry | None, item: Item, changed: bool, errors: t.Mapping[str, str], down: t.Mapping[str, str], now: float) -> Entry:
-    key = item.name
-    if key in errors:
-        return _entry(before, "error", errors[key], now)
-    if key in down:
-        return _entry(before, "down", down[key], now)
-    if changed:
-        made = before is None or before["state"] == "creating" or item.word == "missing"
-        return _entry(before, "pending", f"{'made' if made else 'mended'} {_iso(now)}, not proven since", now)
+def _after(before: Entry | None, item: Item, changed: bool, vague: str, down: t.Mapping[str, str], now: float) -> Entry:
     if item.word in _FAULTS:
         return _entry(before, "error", f"{item.word}: {item.detail}" if item.detail else item.word, now)
+    if changed and vague:
+        return _entry(before, "error", vague, now)
+    if item.name in down:
+        return _entry(before, "down", down[item.name], now)
+    if changed:
+        made = before is None or before["state"] == "creating" or before["reason"].startswith("missing")
+        return _entry(before, "pending", f"{'made' if made else 'mended'} {_iso(now)}, not proven since", now)
     # What could not be read is as it was. A failed proof stands until something is changed; a pass that failed does not.
     if before is not None and (before["state"] in ("up", "pending") or before["proven"]["by"] or item.word == "unreadable"):
         return before
-    return _entry(before, "pending", "not proven", now)
+    return _entry(before, "pending", UNKNOWN["reason"], now)
 
 
 def prove(lab: str, proofs: t.Mapping[str, tuple[bool, str, str]], now: float) -> Standing:
