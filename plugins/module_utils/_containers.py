@@ -43,6 +43,7 @@ __all__ = [
     "names_of",
     "plan",
     "read",
+    "stopped",
 ]
 
 
@@ -89,6 +90,12 @@ def describe(containers: t.Mapping[str, DockerContainer], lab: str, want: t.Sequ
 def names_of(want: t.Iterable[Container]) -> list[str]:
     """The containers that these nodes consist of, and those that they join."""
     return [name for one in want for name in (one.name, one.namespace_of) if name]
+
+
+def stopped(found: ContainersPlan) -> frozenset[str]:
+    """Nodes that do not run, and that nobody is about to start."""
+    there = found.have.containers
+    return frozenset(one.want.node for one in found.nodes if not one.run and not (one.want.name in there and there[one.want.name].running))
 
 
 # -- all or part of it ----------------------------------------------------------------------------------------------

@@ -12,27 +12,26 @@ changed what the next ones look at makes them read again; a run with nothing to 
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import (
     _bridge,
+    _carriers,
     _containers,
-    _lock,
     _management,
+    _others,
     _ports,
     _server,
     _state,
     _tunnels,
     _vms,
 )
-from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
+from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._container_plan import run_again
-from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, LockedError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._outcome import Outcome, Run, at_work
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import PAIRS, Request
-from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import as_dict
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import plan as plan_tunnels
 from ansible_collections.archetype.lab.plugins.module_utils._waves import in_turn
@@ -48,51 +47,23 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import TunnelsPlan
 
 _T = t.TypeVar("_T")
-_LAYERS = ("bridge", "containers", "vms", "ports", "tunnels", "management", "state")
+
+
+class _Spareable(t.Protocol):
+    """A layer's plan: what it would do to some objects can be left out of it."""
+
+    @property
+    def changes(self) -> t.Sequence[Change]: ...
+
+    def sparing(self, names: t.Collection[str]) -> t.Any: ...
+
+
+_P = t.TypeVar("_P", bound=_Spareable)
 
 
 @dataclass(frozen=True)
-class Run:
-    """Who runs this. token tells the run from others: the lock that it takes is given back by the same token.
-
-    ended: the token of a run that has ended without giving its lock back.
-    wave: nodes of later waves are not started; without it, all are. blocked: nodes that failed in an earlier wave, with the reason.
-    recreate, restart: machines that are to get a new disk, or to be started anew.
-    patience: seconds that a machine has to become ready where others wait for that; without it, what its kind gives it.
-    """
-
-    owner: str
-    token: str
-    ended: str = ""
-    check: bool = False
-    diff: bool = False
-    wave: int | None = None
-    blocked: t.Mapping[str, str] = field(default_factory=dict)
-    recreate: t.Collection[str] = ()
-    restart: t.Collection[str] = ()
-    patience: float | None = None
-
-
-@dataclass
-class _Outcome:
-    """What has happened so far, over all layers. Changes are told in one order, whatever order they were made in."""
-
-    layers: dict[str, t.Sequence[Change]] = field(default_factory=dict)
-    errors: list[LabError] = field(default_factory=list)
-    result: dict[str, t.Any] = field(default_factory=dict)
-
-    def finish(self, run: Run) -> dict[str, t.Any]:
-        """The result of the module. Raises PartialResult when something failed."""
-        changes = [change for layer in _LAYERS for change in self.layers.get(layer, ())]
-        found = {**result_of(changes, diff=run.diff), "predicted": run.check, **self.result}
-        if self.errors:
-            raise PartialResult(self.errors, found)
-        return found
-
-
-@dataclass(frozen=True)
-class _Stages:
-    """What each layer would do, planned from one look at the server."""
+class Stages:
+    """What each layer would do, planned from one look at the server. state: whether what is declared is another than what is kept."""
 
     bridge: BridgePlan
     containers: ContainersPlan
@@ -100,6 +71,7 @@ class _Stages:
     ports: tuple[PortsHave, PortsPlan]
     tunnels: tuple[TunnelsHave, TunnelsPlan]
     management: _management.Plan
+    state: t.Sequence[Change] = ()
 
     def changes(self) -> dict[str, t.Sequence[Change]]:
         return {
@@ -109,23 +81,48 @@ class _Stages:
             "ports": self.ports[1].changes,
             "tunnels": self.tunnels[1].changes,
             "management": self.management.changes,
+            "state": self.state,
         }
 
+    def foreseen(self) -> list[LabError]:
+        """What is wrong and will not be mended: check mode can tell it."""
+        return [*_containers.foreseen(self.containers), *_vms.foreseen(self.vms), *self.ports[1].foreseen]
 
-class _Converger:
-    """One pass over one server."""
 
-    def __init__(self, server: Server, declared: Declared, run: Run) -> None:
+class Converger:
+    """One pass over one server. keep: what the server is to remember as declared from now on; None leaves what it remembers.
+
+    left: layer -> changes that are due, and are not made, as their objects are left alone. stopped: nodes that do not run, and will not
+    after this.
+    """
+
+    def __init__(self, server: Server, declared: Declared, run: Run, keep: t.Mapping[str, t.Any] | None = None) -> None:
         self.server = server
         self.declared = declared
         self.run = run
+        self.keep = keep
         self.lab = declared.lab
         self.bridge = declared.bridge.name
-        sandboxes = tuple(dict.fromkeys(one.sandbox for one in declared.containers if one.sandbox and not one.network))
-        self.wanted_ports = Request(lab=self.lab, ports=declared.ports, sandboxes=sandboxes, bridge=self.bridge, prune=True)
-        self.outcome = _Outcome()
+        self.spared = frozenset(run.spare) | declared.held()
+        self.left: dict[str, list[Change]] = {}
+        own = {*(one.node for one in declared.containers), *(one.node for one in declared.vms)}
+        self.stopped = frozenset(node for node, runs in _carriers.load_far(self.lab).items() if not runs and node not in own)
+        self.outcome = Outcome()
+        self._ask_for_ports(declared)
 
-    def plan(self) -> _Stages:
+    def _ask_for_ports(self, declared: Declared) -> None:
+        sandboxes = tuple(dict.fromkeys(one.sandbox for one in declared.containers if one.sandbox and not one.network))
+        self.wanted_ports = Request(
+            lab=self.lab,
+            ports=declared.ports,
+            sandboxes=sandboxes,
+            bridge=self.bridge,
+            prune=True,
+            anew=frozenset(self.run.anew),
+            spared=self.spared,
+        )
+
+    def plan(self) -> Stages:
         """Every layer's plan. Raises all that any of them refuses."""
         errors: list[LabError] = []
 
@@ -141,22 +138,42 @@ class _Converger:
         bridge = attempt(lambda: _bridge.plan([self.declared.bridge], _bridge.read(self.server)))
         containers = attempt(self._plan_containers)
         vms = attempt(lambda: self._plan_vms(bridge))
+        self._cut_carriers(containers, vms)
         self._ask_for_taps(vms)
         fresh = containers.fresh_sandboxes if containers else frozenset()
         ports = attempt(lambda: self._plan_ports(fresh))
         tunnels = attempt(self._plan_tunnels)
         remade = {change.name for change in ports[1].changes if change.action in ("create", "recreate")} if ports else set()
         management = attempt(lambda: self._plan_management(remade))
+        state = attempt(lambda: _state.save(self.lab, self.keep, check=True) if self.keep is not None else [])
+        if self.keep is None or state:  # what is kept already was looked at when it came to be kept
+            errors += attempt(lambda: _others.clashes(self.declared, _others.read(self.lab))) or []
         if containers and ports:
             run_again(containers, {port.sandbox for port in self.declared.ports if port.name in remade})
         raise_all(list(dict.fromkeys(errors)))
-        if bridge is None or containers is None or vms is None or ports is None or tunnels is None or management is None:
+        if None in (bridge, containers, vms, ports, tunnels, management, state):
             raise AssertionError("a layer gave neither a plan nor an error")
-        return _Stages(bridge, containers, vms, ports, tunnels, management)
+        return Stages(
+            t.cast("BridgePlan", bridge),
+            t.cast("ContainersPlan", containers),
+            t.cast("_vms.VmsPlan", vms),
+            t.cast("tuple[PortsHave, PortsPlan]", ports),
+            t.cast("tuple[TunnelsHave, TunnelsPlan]", tunnels),
+            t.cast("_management.Plan", management),
+            t.cast("list[Change]", state),
+        )
+
+    def _sparing(self, layer: str, found: _P) -> _P:
+        """A layer's plan without what is left alone."""
+        if not self.spared:
+            return found
+        spared = found.sparing(self.spared)
+        self.left[layer] = [change for change in found.changes if change not in spared.changes]
+        return t.cast("_P", spared)
 
     def _plan_containers(self) -> ContainersPlan:
         have = _containers.read(self.server, self.lab, self.declared.containers)
-        return _containers.plan(self.declared.containers, have, lab=self.lab, prune=True)
+        return self._sparing("containers", _containers.plan(self.declared.containers, have, lab=self.lab, prune=True))
 
     def _plan_vms(self, bridge: BridgePlan | None) -> _vms.VmsPlan:
         """What was asked for machines of earlier waves was done in earlier calls of this run."""
@@ -164,7 +181,16 @@ class _Converger:
         offloads = bridge.want[0].datapath_type != "netdev" if bridge and bridge.want else None
         have = _vms.read(self.server, self.lab, want, bridge=self.bridge, offloads=offloads, access=self.declared.access)
         due = {one.node for one in want if run.wave is None or one.wave >= run.wave}
-        return _vms.plan(want, have, lab=self.lab, prune=True, recreate=due & {*run.recreate}, restart=due & {*run.restart})
+        found = _vms.plan(want, have, lab=self.lab, prune=True, recreate=due & {*run.recreate}, restart=due & {*run.restart})
+        return self._sparing("vms", found)
+
+    def _cut_carriers(self, containers: ContainersPlan | None, vms: _vms.VmsPlan | None) -> None:
+        """The near end of a link has no carrier while the node at its far end does not run, and nobody is about to start it."""
+        if containers is None or vms is None:
+            return
+        self.stopped |= _containers.stopped(containers) | _vms.stopped(vms)
+        if self.stopped:
+            self._ask_for_ports(_carriers.overlay(self.declared, self.stopped))
 
     def _ask_for_taps(self, vms: _vms.VmsPlan | None) -> None:
         """Taps are for QEMU to open, and those of a machine that is ended before may be made anew."""
@@ -180,11 +206,12 @@ class _Converger:
             devices = {name: device for name, device in have.devices.items() if name not in gone}
             sandboxes = {name: sandbox for name, sandbox in have.sandboxes.items() if name not in fresh}
             have = replace(have, devices=devices, sandboxes=sandboxes)
-        return have, _ports.plan(self.wanted_ports, have)
+        return have, self._sparing("ports", _ports.plan(self.wanted_ports, have))
 
     def _plan_tunnels(self) -> tuple[TunnelsHave, TunnelsPlan]:
         have = _tunnels.read(self.server)
-        return have, plan_tunnels(self.declared.tunnels, have, lab=self.lab, bridge=self.bridge, prune=True)
+        want, anew = self.declared.tunnels, frozenset(self.run.anew)
+        return have, self._sparing("tunnels", plan_tunnels(want, have, lab=self.lab, bridge=self.bridge, prune=True, anew=anew))
 
     def _plan_management(self, remade: t.Collection[str]) -> _management.Plan:
         want = self.declared.management
@@ -192,8 +219,14 @@ class _Converger:
         have = _management.read(self.server, self.lab, want)
         return _management.plan(self.lab, want, have, fresh=not own.isdisjoint(remade))
 
-    def apply(self, stages: _Stages) -> None:
-        """Carry the plans out. A stage that fails does not stop the others, except for the bridge, on which all stands."""
+    def apply(self, stages: Stages) -> None:
+        """Carry the plans out. A stage that fails does not stop the others, except for the bridge, on which all stands.
+
+        What is declared is kept before anything is changed: a run that is killed is completed by whoever comes next.
+        """
+        if stages.state and self.keep is not None:
+            _state.save(self.lab, self.keep)
+            self.outcome.layers["state"] = stages.state
         if stages.bridge.ops and not self._apply_bridge(stages.bridge):
             return
         names = _management.apply_names(self.lab, stages.management)  # Docker would make a folder of what is not there
@@ -233,6 +266,8 @@ class _Converger:
             if not in_turn(number, run.wave, after):
                 continue
             blocked = {**run.blocked, **containers.unmet, **vms.unmet}
+            if run.wave is None:
+                blocked.update(dict.fromkeys(vms.held, "is not ready yet"))
             errors += _vms.apply(self.server, vms, wave=number, after=after, blocked=blocked)
             if containers.busy:
                 errors += _containers.apply_nodes(self.server, containers, wave=number, after=after, blocked=blocked)
@@ -280,123 +315,19 @@ class _Converger:
         self.outcome.result["vms"] = _vms.describe(have, found, want)
 
 
-def _take_lock(lab: str, run: Run) -> None:
-    """Raises PartialResult, with the lock of the other run, when another run works on this server."""
-    try:
-        _lock.acquire(lab, run.owner, run.token, ended=run.ended)
-    except LockedError as error:
-        held = _lock.current()
-        raise PartialResult([error], {"lock": held.to_dict() if held else None}) from error
+def converge(server: Server, declared: Declared, run: Run, keep: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+    """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done.
 
-
-@contextlib.contextmanager
-def _at_work(lab: str, run: Run) -> t.Iterator[None]:
-    """With the lock, and after what a run that was killed left at work here. Check mode only looks, and needs neither."""
-    if run.check:
-        yield
-        return
-    _take_lock(lab, run)
-    with _lock.at_work(lab):
-        yield
-
-
-def converge(server: Server, declared: Declared, run: Run) -> dict[str, t.Any]:
-    """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done."""
+    keep: what the server remembers as declared from now on.
+    """
     _server.lab_path(declared.lab)
-    with _at_work(declared.lab, run):
-        converger = _Converger(server, declared, run)
+    with at_work(declared.lab, run):
+        converger = Converger(server, declared, run, keep)
         stages = converger.plan()
         if run.check:
             converger.outcome.layers = stages.changes()
-            foreseen = [*_containers.foreseen(stages.containers), *_vms.foreseen(stages.vms), *stages.ports[1].foreseen]
-            converger.outcome.errors += foreseen
+            converger.outcome.errors += stages.foreseen()
             converger.outcome.result["vms"] = _vms.describe(stages.vms.have, stages.vms, declared.vms)
         else:
             converger.apply(stages)
         return converger.outcome.finish(run)
-
-
-class _Remover:
-    """One pass over one server, on which nothing of the lab is to be left. All is read and planned before anything is touched."""
-
-    def __init__(self, server: Server, lab: str) -> None:
-        self.server = server
-        self.lab = lab
-        self.unwanted = Request(lab=lab, absent=True, prune=True)
-        self.ports_have = _ports.read(server, self.unwanted)
-        self.ports = _ports.plan(self.unwanted, self.ports_have)
-        self.tunnels_have = _tunnels.read(server)
-        self.tunnels = plan_tunnels((), self.tunnels_have, lab=lab, state="absent", prune=True)
-        self.containers = _containers.plan((), _containers.read(server, lab, ()), lab=lab, state="absent", prune=True)
-        self.vms = _vms.plan((), _vms.read(server, lab, ()), lab=lab, state="absent", prune=True)
-        self.management = _management.plan(lab, None, _management.read(server, lab, None, everything=True), whole=True)
-        self.outcome = _Outcome()
-
-    def predict(self) -> None:
-        self.outcome.layers = {
-            "ports": self.ports.changes,
-            "tunnels": self.tunnels.changes,
-            "containers": self.containers.changes,
-            "vms": self.vms.changes,
-            "management": self.management.changes,
-        }
-        self.outcome.errors = _vms.foreseen(self.vms)
-
-    def apply(self) -> None:
-        """Wires, containers and machines at once: one waits for ovs-vswitchd, the others for dockerd and libvirtd."""
-        with ThreadPoolExecutor(2) as beside:
-            containers = beside.submit(_errors_of, self._drop_containers)
-            machines = beside.submit(_errors_of, self._drop_vms)
-            wires = _errors_of(self._drop_ports) + _errors_of(self._drop_tunnels) + _errors_of(self._drop_management)
-        self.outcome.errors = wires + containers.result() + machines.result()
-
-    def _drop_ports(self) -> list[LabError]:
-        result = _ports.apply(self.server, self.unwanted, self.ports, self.ports_have)
-        self.outcome.layers["ports"] = result.changes
-        return result.errors
-
-    def _drop_tunnels(self) -> list[LabError]:
-        if not (self.tunnels.changes or self.tunnels.blocked):
-            return []
-        self.outcome.layers["tunnels"] = self.tunnels.changes
-        return _tunnels.apply(self.server, self.tunnels, self.tunnels_have, lab=self.lab)
-
-    def _drop_management(self) -> list[LabError]:
-        self.outcome.layers["management"] = self.management.changes
-        return _management.apply(self.server, self.lab, self.management)
-
-    def _drop_containers(self) -> list[LabError]:
-        self.outcome.layers["containers"] = self.containers.changes
-        return _containers.apply_sandboxes(self.server, self.containers) if self.containers.changes else []
-
-    def _drop_vms(self) -> list[LabError]:
-        self.outcome.layers["vms"] = self.vms.changes
-        return _vms.clear(self.server, self.vms) if self.vms.busy else []
-
-
-def _errors_of(step: t.Callable[[], list[LabError]]) -> list[LabError]:
-    """What went wrong, whether it was raised or returned."""
-    try:
-        return step()
-    except Errors as several:
-        return several.errors
-    except LabError as error:
-        return [error]
-
-
-def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
-    """Remove all that belongs to the lab on this server: ports, tunnels, containers, machines, files. Needs the lab's name only."""
-    _server.lab_path(lab)
-    try:
-        with _at_work(lab, run):
-            remover = _Remover(server, lab)
-            if run.check:
-                remover.predict()
-            else:
-                remover.apply()
-            if not remover.outcome.errors:
-                remover.outcome.layers["state"] = _state.remove(lab, check=run.check)
-            return remover.outcome.finish(run)
-    finally:
-        if not run.check:
-            _lock.release(run.token)

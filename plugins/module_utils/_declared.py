@@ -407,7 +407,11 @@ class Management:
 
 @dataclass(frozen=True)
 class Declared:
-    """The slice of a plan for one server. access: how its nodes are talked to, where there is anything to say."""
+    """The slice of a plan for one server. access: how its nodes are talked to, where there is anything to say.
+
+    Of the run that declared it, not of the plan: hold, link keys and nodes that are left alone, whatever they are; taken_back, keys of
+    links whose far half failed.
+    """
 
     lab: str
     server: str
@@ -420,6 +424,35 @@ class Declared:
     management: Management | None = None
     vms: tuple[Vm, ...] = ()
     access: tuple[Access, ...] = ()
+    hold: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()
+
+    def held(self) -> frozenset[str]:
+        """Names of the objects that are left alone: those of links and nodes that are held. A node's own ports are left alone with it."""
+        kept = set(self.hold)
+        ports = (port.name for port in self.ports if port.link in kept or port.node in kept)
+        return self.objects_of(kept).union(ports)
+
+    def objects_of(self, names: t.Collection[str]) -> frozenset[str]:
+        """What links and nodes of these names consist of here: ports and tunnels of links, containers and domains of nodes."""
+        asked = set(names)
+        found = {port.name for port in self.ports if port.link in asked}
+        found |= {one.name for one in self.tunnels if one.link in asked or any(link.key in asked for link in one.links)}
+        for node in self.containers:
+            if node.node in asked:
+                found |= {node.name, *([node.sandbox] if node.owns_sandbox else [])}
+        return frozenset(found | {one.name for one in self.vms if one.node in asked})
+
+    def without_objects(self, names: t.Collection[str]) -> Declared:
+        """The same without ports, tunnels, containers and machines of these names; C(node:interface) is the name of a port, too."""
+        gone = set(names)
+        return replace(
+            self,
+            ports=tuple(one for one in self.ports if gone.isdisjoint((one.name, f"{one.node}:{one.interface}"))),
+            tunnels=tuple(one for one in self.tunnels if one.name not in gone),
+            containers=tuple(one for one in self.containers if gone.isdisjoint((one.name, one.sandbox))),
+            vms=tuple(one for one in self.vms if one.name not in gone),
+        )
 
     def without_links(self, keys: t.Collection[str]) -> Declared:
         """The same with these links taken back: no tunnel, and ports that are down and off the bridge.
@@ -452,4 +485,6 @@ class Declared:
             management=Management.from_params(values["management"]) if values.get("management") else None,
             vms=tuple(Vm.from_params(one) for one in values.get("vms") or ()),
             access=tuple(Access.from_params(one) for one in values.get("access") or ()),
+            hold=tuple(values.get("hold") or ()),
+            taken_back=tuple(values.get("taken_back") or ()),
         )

@@ -39,9 +39,24 @@ def load(lab: str) -> dict[str, t.Any] | None:
     return declared
 
 
+def kept_of(
+    lab: str, declared: t.Mapping[str, t.Any], *, hold: t.Collection[str] | None, taken_back: t.Collection[str]
+) -> dict[str, t.Any]:
+    """What is kept of a run: the slice, and what the run said beside it. hold: None leaves held what is held. Raises ReadError."""
+    held = (load(lab) or {}).get("hold") or () if hold is None else hold
+    told = {"hold": sorted(set(held)), "taken_back": sorted(set(taken_back))}
+    return {**declared, **{name: values for name, values in told.items() if values}}
+
+
 def labs() -> list[str]:
-    """The labs that have declared state here."""
-    return sorted(one.name.removesuffix(".json") for one in Path(_server.STATE_DIR).glob("*.json"))
+    """The labs that have declared state here. Raises ReadError: a folder that cannot be read is not empty."""
+    try:
+        names = os.listdir(_server.STATE_DIR)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ReadError(f"{_server.STATE_DIR} cannot be read: {error}", hint="run the module as root (become: true)") from error
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
 def _text(declared: t.Mapping[str, t.Any]) -> str:

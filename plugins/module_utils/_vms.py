@@ -45,6 +45,7 @@ __all__ = [
     "plan",
     "read",
     "read_domains",
+    "stopped",
 ]
 
 UNREADY = "is not ready"
@@ -83,6 +84,12 @@ def as_dict(have: HaveVms, lab: str, name: str, node: str, kind: str, image: str
 def foreseen(found: VmsPlan) -> list[LabError]:
     """What is wrong now, and nothing would be done about: for check mode."""
     return [*found.kept.values(), *(one.stuck for one in found.nodes if one.stuck is not None)]
+
+
+def stopped(found: VmsPlan) -> frozenset[str]:
+    """Machines that do not run, and that nobody is about to start."""
+    there = found.have.domains
+    return frozenset(one.want.node for one in found.nodes if not one.run and not (one.want.name in there and there[one.want.name].running))
 
 
 def closing(found: VmsPlan, *, wave: int | None = None, blocked: t.Mapping[str, str] | None = None) -> frozenset[str]:

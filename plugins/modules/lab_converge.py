@@ -17,7 +17,8 @@ description:
   - Everything that can be known beforehand (foreign objects in the way, tags that are taken, missing images) stops the run before the
     server is touched. What fails afterwards is returned per object, and the rest is done.
   - What belongs to the lab and is not declared is removed.
-  - Takes the lock of the server, and keeps it until M(archetype.lab.lab_state) or M(archetype.lab.lab_certify) gives it back.
+  - The declared state is kept on the server, in C(/var/lib/archetype-lab), before anything is changed.
+  - Takes the lab's lock on the server, and keeps it until M(archetype.lab.lab_state) or M(archetype.lab.lab_certify) gives it back.
     With O(state=absent) it gives it back itself.
 extends_documentation_fragment:
   - archetype.lab.attributes
@@ -41,6 +42,13 @@ options:
     type: list
     elements: str
     default: []
+  hold:
+    description:
+      - Keys of links, and nodes, that are left alone from now on, by this and by M(archetype.lab.lab_reconcile), until a call that does not
+        name them.
+      - Without it, what is held stays held.
+    type: list
+    elements: str
   wave:
     description:
       - Nodes of later waves are not started in this call; they are named in RV(waiting). With V(-1) no node is started.
@@ -152,13 +160,9 @@ held:
   returned: when O(state=present)
   type: list
   elements: str
-kept:
-  description: Whether the server keeps this declared state already, so that M(archetype.lab.lab_state) has nothing to keep.
-  returned: when O(state=present)
-  type: bool
 lock:
   description: The lock of another run (C(owner), C(lab), C(since), C(token)), because of which nothing was done.
-  returned: failure, when another run works on this server
+  returned: failure, when another run works on this lab
   type: dict
 errors:
   description: Everything that failed.
@@ -175,8 +179,10 @@ errors:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archetype.lab.plugins.module_utils import _state
-from ansible_collections.archetype.lab.plugins.module_utils._converge import Run, converge, remove
+from ansible_collections.archetype.lab.plugins.module_utils._converge import converge
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
+from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
+from ansible_collections.archetype.lab.plugins.module_utils._remove import remove
 from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
@@ -188,6 +194,7 @@ def main() -> None:
             "declared": {"type": "dict"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "take_back": {"type": "list", "elements": "str", "default": []},
+            "hold": {"type": "list", "elements": "str"},
             "wave": {"type": "int"},
             "blocked": {"type": "dict", "default": {}},
             "patience": {"type": "int", "default": -1},
@@ -218,9 +225,9 @@ def main() -> None:
         with Server() as server:
             if params["state"] == "absent":
                 return remove(server, params["lab"], run)
-            declared = Declared.from_params(params["declared"])
-            kept = _state.kept(declared.lab, params["declared"])
-            return {**converge(server, declared.without_links(params["take_back"]), run), "kept": kept}
+            given = params["declared"]
+            keep = _state.kept_of(str(given.get("lab")), given, hold=params["hold"], taken_back=params["take_back"])
+            return converge(server, Declared.from_params(keep), run, keep)
 
     run_module(module, work)
 

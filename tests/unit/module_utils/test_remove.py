@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _files, _lock, _ports, _server, _state
-from ansible_collections.archetype.lab.plugins.module_utils._converge import Run, remove
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import NetOp
+from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Request
+from ansible_collections.archetype.lab.plugins.module_utils._remove import remove
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 from tests.unit.module_utils.docker_fake import FakeDocker
@@ -72,7 +73,7 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     for module in (_server, _state, _files, _boots):
         if hasattr(module, "STATE_DIR"):
             monkeypatch.setattr(module, "STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(_lock, "RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(_server, "RUN_DIR", str(tmp_path / "run"))
     monkeypatch.setattr(_ports, "netns_paths", lambda _server, sandboxes: {name: name for name in sandboxes})
     box = Box()
     want = Request(lab="demo", ports=PORTS, bridge="arch-ovs")
@@ -85,7 +86,8 @@ def test_nothing_is_left_and_the_lock_is_given_back(box: Box) -> None:
     found = remove(box.server, "demo", RUN)
     assert (box.net.devices, box.ovs.ports, box.docker.raw) == ({}, {}, {})
     assert _state.load("demo") is None
-    assert _lock.current() is None
+    assert _lock.current("demo") is None
+    assert list(Path(_server.RUN_DIR, "labs").iterdir()) == []
     assert {(change["action"], change["kind"]) for change in found["changes"]} >= {
         ("delete", "port"),
         ("delete", "container"),
@@ -111,7 +113,7 @@ def test_while_something_cannot_be_read_nothing_is_removed(box: Box, backend: st
     with pytest.raises(ReadError):
         remove(box.server, "demo", RUN)
     assert (len(box.net.devices), len(box.ovs.ports), len(box.docker.raw)) == (2, 2, 1)
-    assert _lock.current() is None
+    assert _lock.current("demo") is None
 
 
 def test_what_fails_on_one_side_does_not_stop_the_other_and_the_declared_state_is_kept(box: Box) -> None:
@@ -121,10 +123,12 @@ def test_what_fails_on_one_side_does_not_stop_the_other_and_the_declared_state_i
     assert [type(error) for error in failed.value.errors] == [ApplyError]
     assert box.docker.raw == {}
     assert _state.load("demo") == {"lab": "demo"}
+    assert not _lock.held("demo")
+    assert Path(_server.run_path("demo")).is_dir()
 
 
 def test_the_lock_of_another_run_is_in_the_result_and_nothing_is_removed(box: Box) -> None:
-    _lock.acquire("other", "somebody", "theirs")
+    _lock.acquire("demo", "somebody", "theirs")
     with pytest.raises(PartialResult) as failed:
         remove(box.server, "demo", RUN)
     assert failed.value.result["lock"]["token"] == "theirs"

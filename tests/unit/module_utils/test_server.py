@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _files, _server
-from ansible_collections.archetype.lab.plugins.module_utils._converge import Run, remove
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
+from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
+from ansible_collections.archetype.lab.plugins.module_utils._remove import remove
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
 ELSEWHERE = ["", "/srv", "../x", "..", "a/b", ".hidden", "demo.json", "demo.new", "a b"]

@@ -1,0 +1,339 @@
+# Copyright (c) 2026, archetype.lab contributors
+# GNU General Public License v3.0 or later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection, can break at any time
+"""Reconciling: a pass over one lab on one server, which finds what is not as declared, says so, and mends it.
+
+It compares and mends as a deployment does (C(_converge.py)), and differs in what it does about trouble: what one link or node is refused
+for does not keep the others from being mended; what failed waits before it is tried again (the watcher), and is then mended more heavily.
+A pass that could not read something changes nothing at all.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+
+from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _drift, _journal, _lock, _run_files, _standing, _state
+from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
+from ansible_collections.archetype.lab.plugins.module_utils._converge import Converger, Stages
+from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT, Declared
+from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
+from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+
+_ROUNDS = 4
+"""How often a pass is planned without what was refused, until nothing is refused any more."""
+REPORT = "report.json"
+"""The last pass, for whoever asks how the lab is: told anew in each pass, so that it needs no disk."""
+_FAILURES = ("wrong", "foreign")
+"""What an error makes of a link or node when something was tried. What could not be read was not."""
+_HEAVY = 3
+"""From this level on, all that a link has here is made anew."""
+
+Json = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What is asked of a pass. trigger: why it is made, for the journal. patient: what failed lately is not tried before its time.
+
+    hold: link keys and nodes that are left alone from now on; None leaves held what is held.
+    """
+
+    lab: str
+    owner: str = "someone"
+    token: str = ""
+    ended: str = ""
+    trigger: str = "run"
+    check: bool = False
+    diff: bool = False
+    patient: bool = False
+    hold: t.Collection[str] | None = None
+
+
+@dataclass
+class _Course:
+    """What came of a pass. seen: changes that were due, with those that were left out. left: these alone.
+
+    refused: errors of planning. errors: of doing it.
+    """
+
+    declared: Declared
+    layers: dict[str, t.Sequence[Change]] = field(default_factory=dict)
+    seen: list[Change] = field(default_factory=list)
+    left: list[Change] = field(default_factory=list)
+    refused: list[LabError] = field(default_factory=list)
+    errors: list[LabError] = field(default_factory=list)
+    result: Json = field(default_factory=dict)
+    stopped: frozenset[str] = frozenset()
+    planned: bool = False
+
+    @property
+    def done(self) -> list[Change]:
+        return [change for changes in self.layers.values() for change in changes]
+
+
+def reconcile(server: Server, todo: Pass, declared: t.Mapping[str, t.Any] | None = None, *, now: t.Callable[[], float] = time.time) -> Json:
+    """The report on a pass (docs/design.md, section 4). declared: what is to be; without it, what the server keeps.
+
+    Raises LockedError when a run of somebody else works on this lab, LabError when nothing is declared, and PartialResult, with the report,
+    when something is not as declared in the end.
+    """
+    if todo.check:
+        return _pass(server, todo, _keep(todo, declared), now)
+    _lock.refuse_if_held(todo.lab, todo.token)
+    with _lock.at_work(todo.lab, patience=0.0 if todo.patient else _lock.PATIENCE):
+        _lock.refuse_if_held(todo.lab, todo.token)
+        return _pass(server, todo, _keep(todo, declared), now)
+
+
+def _keep(todo: Pass, declared: t.Mapping[str, t.Any] | None) -> Json:
+    """What is declared, with what is held. It is read when nobody else works here, as it may have changed, or gone, before."""
+    kept = _state.load(todo.lab)
+    if declared is not None:
+        return _state.kept_of(todo.lab, declared, hold=todo.hold, taken_back=())
+    if kept is None:
+        raise UndeclaredError(
+            f"nothing is declared for lab {todo.lab} on this server", hint="deploy the lab, or give declared", objects=(todo.lab,)
+        )
+    if kept.get("lab") != todo.lab or kept.get("format", FORMAT) != FORMAT:
+        raise ReadError(
+            f"{_state.path(todo.lab)} is not a declared state of lab {todo.lab} in format {FORMAT}",
+            hint="deploy the lab again",
+            objects=(todo.lab,),
+        )
+    return _state.kept_of(todo.lab, kept, hold=todo.hold, taken_back=kept.get("taken_back") or ())
+
+
+def _pass(server: Server, todo: Pass, keep: Json, now: t.Callable[[], float]) -> Json:
+    begun, clock = now(), time.monotonic()
+    declared = Declared.from_params(keep)
+    tries = _backoff.load(todo.lab)
+    course = _Course(declared)
+    try:
+        _go(server, todo, keep, tries, course, begun)
+    except Errors as several:
+        course.errors += several.errors
+    except LabError as error:
+        course.errors.append(error)
+    return _finish(todo, course, tries, begun, now(), round(1000 * (time.monotonic() - clock)))
+
+
+def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: _Course, begun: float) -> None:
+    waiting = frozenset(tries.waiting(begun)) if todo.patient else frozenset()
+    converger, stages = _plan(server, todo, keep, tries, course, waiting)
+    course.seen = [change for changes in stages.changes().values() for change in changes]
+    course.planned = True
+    course.left = [change for changes in converger.left.values() for change in changes]
+    course.seen += course.left
+    course.stopped = converger.stopped
+    if todo.check:
+        course.layers = stages.changes()
+        course.errors += stages.foreseen()
+        return
+    converger.apply(stages)
+    course.layers = converger.outcome.layers
+    course.errors += converger.outcome.errors
+    course.result = converger.outcome.result
+
+
+def _plan(
+    server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: _Course, waiting: frozenset[str]
+) -> tuple[Converger, Stages]:
+    """Planned without what is refused: what somebody else has in the way of one link must not keep the others from being mended."""
+    declared = Declared.from_params(keep)
+    wanted = declared.without_links(declared.taken_back)
+    known = _state.load(todo.lab)
+    patient = 0.0 if todo.patient else None
+    run = Run(todo.owner, todo.token, todo.ended, check=todo.check, diff=todo.diff, patience=patient, anew=_anew(declared, tries, todo))
+    spare: frozenset[str] = declared.objects_of(waiting)
+    for place in range(_ROUNDS):
+        converger = Converger(server, wanted, replace(run, spare=spare), keep if keep != known else None)
+        try:
+            return converger, converger.plan()
+        except Errors as several:
+            errors = several.errors
+        except LabError as error:
+            errors = [error]
+        names = {name for error in errors for name in error.objects}
+        smaller = wanted.without_objects(names)
+        if any(isinstance(error, ReadError) for error in errors) or smaller == wanted or place == _ROUNDS - 1:
+            raise Errors(errors)
+        course.refused += errors
+        gone = _nodes(wanted) - _nodes(smaller)
+        spare |= frozenset(names) | declared.objects_of(gone)
+        wanted = smaller
+    raise AssertionError("a plan was neither made nor refused")
+
+
+def _nodes(declared: Declared) -> set[str]:
+    return {*(one.node for one in declared.containers), *(one.node for one in declared.vms)}
+
+
+def _anew(declared: Declared, tries: _backoff.Tries, todo: Pass) -> frozenset[str]:
+    """What lighter mending did not help: the ports of a link at first, then its tunnel too."""
+    if todo.check:
+        return frozenset()
+    ports = {port.name: port.link for port in declared.ports}
+    names = {name for name, link in ports.items() if link and tries.level(link) > 1}
+    heavy = {link for link in ports.values() if link and tries.level(link) >= _HEAVY}
+    return frozenset(names | (declared.objects_of(heavy) - ports.keys()))
+
+
+# -- what is told of it ---------------------------------------------------------------------------------------------
+
+
+def _finish(todo: Pass, course: _Course, tries: _backoff.Tries, begun: float, ended: float, took: int) -> Json:
+    declared = course.declared
+    errors = list(dict.fromkeys([*course.refused, *course.errors]))
+    before = _drift.drift(declared, course.seen, course.refused if course.planned else errors)
+    after = _drift.drift(declared, course.seen if todo.check else course.left, errors)
+    if not todo.check:
+        touched = _named(_drift.drift(declared, course.done, ()))
+        failed = [one for one in _drift.drift(declared, (), errors) if one.word in _FAILURES]
+        _count(tries, touched, failed, ended)
+        links = {name for sort, name in touched if sort == "link"}
+        _standing.after_pass(todo.lab, after, links, errors, _down(declared, course.stopped), ended)
+    told = [*errors, tries.damage] if tries.damage is not None else errors
+    report = _report(todo, course, after, tries, begun, took, told)
+    if not todo.check:
+        _write_journal(todo, course, before, report, told)
+        last = {name: value for name, value in report.items() if name not in ("declared", "diff")}
+        _run_files.write(todo.lab, REPORT, last)
+    if errors:
+        raise PartialResult(errors, report)
+    return report
+
+
+def _named(items: t.Iterable[_drift.Item]) -> set[tuple[str, str]]:
+    return {(one.sort, one.name) for one in items if one.word != _drift.IN_SYNC}
+
+
+def _count(tries: _backoff.Tries, touched: set[tuple[str, str]], failed: t.Sequence[_drift.Item], now: float) -> None:
+    """What is not the server's waits after a failure. What could not be read did not fail: nothing was tried."""
+    names = {one.name: one.detail for one in failed if one.sort != "server"}
+    for name, reason in sorted(names.items()):
+        tries.failed([name], reason, now)
+    tries.mended(sorted({name for sort, name in touched if sort != "server"} - names.keys()), now)
+    tries.save()
+
+
+def _down(declared: Declared, stopped: t.Collection[str]) -> dict[str, str]:
+    """Links that are meant to be down, with the reason."""
+    found = {port.link: "it is declared down" for port in declared.ports if port.link and not port.enabled}
+    found.update(dict.fromkeys(declared.taken_back, "its far half failed"))
+    for link in declared.links:
+        gone = sorted({end.node for end in link.endpoints} & set(stopped))
+        if gone:
+            found[link.key] = f"node {', '.join(gone)} does not run"
+    return found
+
+
+def _report(
+    todo: Pass,
+    course: _Course,
+    items: t.Sequence[_drift.Item],
+    tries: _backoff.Tries,
+    begun: float,
+    took: int,
+    errors: t.Sequence[LabError],
+) -> Json:
+    declared = course.declared
+    changes = course.done
+    links = {one.name: one for one in items if one.sort == "link"}
+    nodes = {one.name: one for one in items if one.sort == "node"}
+    keys = [link.key for link in declared.links]
+    standing = _standing.load(todo.lab)
+    statuses = {one["node"]: one["status"] for sort in ("containers", "vms") for one in course.result.get(sort) or ()}
+    kinds = {**{one.node: ("container", one.kind) for one in declared.containers}, **{one.node: ("vm", one.kind) for one in declared.vms}}
+    orphans = [one for one in items if one.word == _drift.ORPHAN and one.name not in kinds and one.name not in keys]
+    return {
+        **result_of(changes, diff=todo.diff),
+        "lab": todo.lab,
+        "server": declared.server,
+        "at": _iso(begun),
+        "trigger": todo.trigger,
+        "ms": took,
+        "errors": [one for error in errors for one in error_dicts(error)],
+        "links": [{"key": key, **_worded(links.get(key)), **(standing.get(key) or _standing.UNKNOWN)} for key in keys],
+        "nodes": [
+            {"name": node, "type": sort, "kind": kind, **_worded(nodes.get(node)), "status": statuses.get(node, "")}
+            for node, (sort, kind) in sorted(kinds.items())
+        ],
+        "orphans": [{"name": one.name, "kind": one.sort, "detail": one.detail} for one in orphans],
+        "server_items": [{"name": one.name, "word": one.word, "detail": one.detail} for one in items if one.sort == "server"],
+        "waiting": [
+            {"name": name, "failures": one.failures, "next": _iso(one.next), "reason": one.reason}
+            for name, one in sorted(tries.waiting(begun + took / 1000).items())
+        ],
+        "held": sorted(declared.hold),
+        "declared": _skeleton(declared),
+    }
+
+
+def _worded(item: _drift.Item | None) -> Json:
+    return {"word": item.word, "detail": item.detail} if item is not None else {"word": _drift.IN_SYNC, "detail": ""}
+
+
+def _skeleton(declared: Declared) -> Json:
+    """What a controller needs to know of the slice, without what may be secret: files, environment, commands, access."""
+    return {
+        "bridge": declared.bridge.name,
+        "taken_back": list(declared.taken_back),
+        "links": [
+            {"key": one.key, "mtu": one.mtu, "probe": one.probe, "endpoints": [vars(end) for end in one.endpoints]}
+            for one in declared.links
+        ],
+        "ports": [
+            {
+                name: getattr(one, name)
+                for name in ("name", "device", "link", "node", "interface", "sandbox", "mac", "mtu", "tag", "enabled")
+            }
+            for one in declared.ports
+        ],
+        "tunnels": [
+            {
+                **{name: getattr(one, name) for name in ("name", "vni", "local", "mtu", "link", "tag")},
+                "remotes": list(one.remotes),
+                "links": [vars(link) for link in one.links],
+            }
+            for one in declared.tunnels
+        ],
+        "containers": [
+            {name: getattr(one, name) for name in ("name", "sandbox", "node", "kind", "image", "network", "hold")}
+            for one in declared.containers
+        ],
+        "vms": [{name: getattr(one, name) for name in ("name", "node", "kind", "image")} for one in declared.vms],
+        "management": declared.management is not None,
+    }
+
+
+def _write_journal(todo: Pass, course: _Course, before: t.Sequence[_drift.Item], report: Json, errors: t.Sequence[LabError]) -> None:
+    """Nothing is written where there is nothing to tell: an idle watcher leaves the disk alone."""
+    seen = [
+        f"{one.sort} {one.name}: {one.word}" + (f" ({one.detail})" if one.detail else "") for one in before if one.word != _drift.IN_SYNC
+    ]
+    done = [change.to_line() for change in course.done]
+    if not (done or errors):
+        return
+    _journal.write(
+        todo.lab,
+        {
+            **{name: report[name] for name in ("at", "lab", "server", "trigger", "ms")},
+            "seen": seen,
+            "done": done,
+            "errors": [str(error) for error in errors],
+            "waiting": report["waiting"],
+        },
+    )
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, tz=timezone.utc).isoformat(timespec="milliseconds")
