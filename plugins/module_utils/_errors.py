@@ -48,12 +48,20 @@ class ForeignError(LabError):
     """An object that is not ours has a name or an identifier that is wanted."""
 
 
+class ClashError(LabError):
+    """Another lab of this server is declared to have a number or a name that is wanted. Another plan chooses another."""
+
+
 class ApplyError(LabError):
     """A backend refused a change."""
 
 
 class VerifyError(LabError):
     """A change was accepted, but reading back shows something else."""
+
+
+class UndeclaredError(LabError):
+    """Nothing is declared for a lab on this server, so that nothing can be said of it, or done."""
 
 
 class LockedError(LabError):

@@ -15,7 +15,16 @@ import platform
 import typing as t
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _bridge, _firewall, _listeners, _lock, _observe_vms, _tunnel_marks
+from ansible_collections.archetype.lab.plugins.module_utils import (
+    _bridge,
+    _firewall,
+    _listeners,
+    _lock,
+    _observe_vms,
+    _observe_watch,
+    _others,
+    _tunnel_marks,
+)
 from ansible_collections.archetype.lab.plugins.module_utils._abilities import lacking_capabilities
 from ansible_collections.archetype.lab.plugins.module_utils._claims import Network, claims
 from ansible_collections.archetype.lab.plugins.module_utils._container_spec import ROLE_NODE, ROLE_SANDBOX
@@ -44,6 +53,7 @@ class Query:
 
     peers_needed: a peer that does not answer is an error. management: whether what a management network could clash with is looked at.
     vms: whether the lab is to have virtual machines, so that libvirt is asked what it can do. disks: paths of their images.
+    journal: how many entries of the journal of the lab's passes.
     """
 
     lab: str
@@ -57,13 +67,14 @@ class Query:
     management: bool = False
     vms: bool = False
     disks: tuple[str, ...] = ()
+    journal: int = 5
 
 
 @dataclass(frozen=True)
 class Have:
     """Everything that was read. inside: sandbox -> the devices in its namespace, of those that run. lacking: capabilities.
 
-    joined: by id, the containers whose networks nodes have.
+    joined: by id, the containers whose networks nodes have. others: what other labs are declared to have here.
     """
 
     ovs: OvsState = field(default_factory=OvsState)
@@ -80,6 +91,8 @@ class Have:
     nft: bool | None = None
     joined: t.Mapping[str, DockerContainer] = field(default_factory=dict)
     machines: HaveMachines = field(default_factory=HaveMachines)
+    others: t.Sequence[_others.Taken] = ()
+    watch: Json = field(default_factory=dict)
 
 
 def observe(server: Server, query: Query) -> Json:
@@ -109,6 +122,8 @@ def read(server: Server, query: Query) -> Have:
     network = ask(lambda: _read_network(server, query.lab), None) if query.management else None
     nft = server.nft.available() if query.management else None
     machines = ask(lambda: _observe_vms.read(server, query.lab, planned=query.vms, disks=query.disks), nothing.machines)
+    others: t.Sequence[_others.Taken] = ask(lambda: _others.read(query.lab), ())
+    watch: Json = ask(lambda: _observe_watch.read(query.lab, query.journal), {})
     raise_all(errors)
     return Have(
         ovs,
@@ -125,6 +140,8 @@ def read(server: Server, query: Query) -> Have:
         nft,
         docker.joined,
         machines,
+        others,
+        watch,
     )
 
 
@@ -200,14 +217,19 @@ def describe(query: Query, have: Have) -> Json:
         },
         "nft": have.nft,
         **_observe_vms.describe(query.lab, have.machines),
+        **have.watch,
     }
 
 
 def _claims(query: Query, have: Have) -> Json:
-    """What containers, devices and machines of others have; a device of the server is told before a machine that names it."""
+    """What containers, devices and machines of others have, and what other labs are declared to have.
+
+    A device of the server is told before a machine that names it, and both before what is declared only.
+    """
     found = claims(query.lab, query.bridge, have.ovs, have.devices, have.names, query.containers, have.network)
     for sort, values in _observe_vms.claims(query.lab, have.machines).items():
         found[sort] = {**values, **found.get(sort, {})}
+    _others.add_claims(found, query.bridge, have.others, management=query.management)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _lock, _observe, _server
+from ansible_collections.archetype.lab.plugins.module_utils import _lock, _observe, _server, _state
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port, Tunnel
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, Image
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError
@@ -67,6 +67,7 @@ def box(name: str, lab: str, role: str, node: str, status: str = "running", pid:
 @pytest.fixture(autouse=True)
 def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_server, "RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path / "state"))
 
 
 class Machine:
@@ -274,6 +275,21 @@ def test_the_lock_of_the_asked_lab_is_told(machine: Machine) -> None:
     lock = machine.observe()["lock"]
     assert (lock["owner"], lock["lab"]) == ("ann@host", "demo")
     assert set(lock) >= {"owner", "lab", "since"}
+
+
+def test_what_another_lab_is_declared_to_have_is_claimed_though_it_is_not_there(machine: Machine) -> None:
+    port = {"name": "ap9", "device": "veth", "node": "x", "interface": "eth1", "sandbox": "x-sandbox", "tag": 3055}
+    management = {"device": "am9", "subnets": ["172.20.20.0/24"]}
+    _state.save("other", {"format": 1, "lab": "other", "server": "s1", "ports": [port], "management": management})
+    claims = machine.observe()["claims"]
+    assert (claims["tags"]["3055"], claims["devices"]["ap9"], claims["subnets"]) == ("lab other", "lab other", {})
+
+
+def test_a_declared_state_of_another_lab_that_cannot_be_read_is_an_error_of_observing(machine: Machine) -> None:
+    _state.save("other", {"lab": "other"})
+    _state.path("other").write_text("{")
+    with pytest.raises(ReadError, match="what lab other is declared to have on this server is not known"):
+        machine.observe()
 
 
 def test_the_underlay_is_measured(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
