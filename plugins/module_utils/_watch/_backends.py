@@ -8,12 +8,22 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
 KEPT = 10.0
 """Seconds after the last pass that connections stay open. A daemon keeps what nobody reads from one of them, and that without a limit."""
+_LIBRARIES = ("ovsdbapp.backend.ovs_idl.connection", "pyroute2.netlink.rtnl.ifinfmsg", "docker")
+"""What adapters import with the first change."""
+
+
+def warm_up() -> None:
+    """Import what the first change needs, so that it does not wait for that. What is missing is told by who needs it."""
+    for one in _LIBRARIES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(one)
 
 
 class Backends:

@@ -10,24 +10,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import time
+import re
 import typing as t
+from pathlib import Path
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _running, _server
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LockedError, ReadError
 
-
-_PATIENCE = 0.5
-
-
-def path() -> str:
-    return os.path.join(_server.RUN_DIR, "watch.lock")
+_INSTALLED = re.compile(r"([0-9a-f]{16})(-\d+)?")
+_ROOT = 6
+"""Folders from this file up to the one that the library is in, which has its version as a name where it is installed (C(_installed.py))."""
 
 
 @contextlib.contextmanager
 def alone() -> t.Iterator[None]:
     """As the one watcher of this server. Raises LockedError when there is one."""
-    handle = _open(os.O_RDWR | os.O_CREAT)
+    handle = _open()
     try:
         _take(handle)
         os.ftruncate(handle, 0)
@@ -37,45 +35,23 @@ def alone() -> t.Iterator[None]:
         os.close(handle)
 
 
-def _take(handle: int) -> None:
-    """Not at the first refusal: who asks whether a watcher runs has the lock for a moment."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise LockedError(f"archetype-lab-watch runs on this server already, as process {_number(handle)}") from error
-            time.sleep(0.02)
-        else:
-            return
-
-
-def running() -> str:
-    """The number of the process that watches this server; empty where none does."""
+def _open() -> int:
     try:
-        handle = _open(os.O_RDWR)
-    except FileNotFoundError:
-        return ""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _number(handle)
-    finally:
-        os.close(handle)
-    return ""
-
-
-def _number(handle: int) -> str:
-    return os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-
-
-def _open(flags: int) -> int:
-    try:
-        if flags & os.O_CREAT:
-            _server.make_run_dir()
-        return os.open(path(), flags | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:
-        raise
+        _server.make_run_dir()
+        return os.open(_running.lock_path(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ReadError(f"{path()} cannot be opened: {error.strerror}", hint="run archetype-lab-watch as root") from error
+        raise ReadError(f"{_running.lock_path()} cannot be opened: {error.strerror}", hint="run archetype-lab-watch as root") from error
+
+
+def _take(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        number = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
+        raise LockedError(f"archetype-lab-watch runs on this server already, as process {number}") from error
+
+
+def version() -> str:
+    """Of the library that this process was started from."""
+    name = _INSTALLED.fullmatch(Path(__file__).parents[_ROOT].name)
+    return name[1] if name else "not installed"

@@ -14,6 +14,7 @@ import sys
 import time
 import typing as t
 
+from ansible_collections.archetype.lab.plugins.module_utils import _running
 from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance
@@ -42,14 +43,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=NAME, description="Keep what is declared of labs on this server true.")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--once", action="store_true", help="make one pass over all labs, and end: 0 when all is as declared, else 1")
-    only.add_argument("--status", action="store_true", help=f"tell whether a watcher runs on this server: 0, or {NOT_RUNNING} when none does")
-    about = f"%(prog)s (declared state of format {FORMAT}; {os.path.dirname(__file__)})"
+    only.add_argument(
+        "--status", action="store_true", help=f"tell whether a watcher runs on this server: 0, or {NOT_RUNNING} when none does"
+    )
+    about = f"%(prog)s {_instance.version()} (declared state of format {FORMAT})"
     only.add_argument("--version", action="version", version=about)
     return parser
 
 
 def _status() -> int:
-    number = _instance.running()
+    number = _running.running()
     sys.stdout.write(f"{NAME} runs as process {number}\n" if number else f"{NAME} does not run\n")
     return 0 if number else NOT_RUNNING
 
@@ -59,7 +62,7 @@ def _watch() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_what: watcher.end())
     signal.signal(signal.SIGHUP, lambda *_what: watcher.now())
-    log(f"{NAME} watches, as process {os.getpid()}")
+    log(f"{NAME} {_instance.version()} watches, as process {os.getpid()}")
     watcher.run()
     log(f"{NAME} ends")
     return 0

@@ -7,14 +7,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _metrics, _server
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import LAB
-from ansible_collections.archetype.lab.plugins.module_utils._watch import _pass
-from ansible_collections.archetype.lab.plugins.module_utils._watch._backends import Backends
+from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance, _pass
+from ansible_collections.archetype.lab.plugins.module_utils._watch._backends import Backends, warm_up
+from ansible_collections.archetype.lab.plugins.module_utils._watch._counts import Counts
 from ansible_collections.archetype.lab.plugins.module_utils._watch._events import Inbox, follow
 from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
 from ansible_collections.archetype.lab.plugins.module_utils._watch._loop import Loop, Pass
@@ -36,6 +38,7 @@ class Watcher:
         self._labs = Labs()
         self._loop = Loop()
         self._backends = Backends()
+        self._counts = Counts(_instance.version())
         self._reports: dict[str, Json] = {}
         self._said: dict[str, tuple[str, ...]] = {}
         self._looked = -LOOK
@@ -64,6 +67,7 @@ class Watcher:
     def run(self) -> None:
         """Until it is told to end."""
         self.listen()
+        threading.Thread(target=warm_up, name="warm up", daemon=True).start()
         while not self.ending:
             self._look()
             todo = self._loop.next(time.monotonic())
@@ -115,6 +119,9 @@ class Watcher:
             self._loop.forget(lab)
             self._reports.pop(lab, None)
             self._said.pop(lab, None)
+            self._counts.forget(lab)
+        if look.gone:
+            self._tell_metrics()
         for lab in look.fresh:
             known = lab in self._loop.labs
             self._say(f"lab {lab}: declared anew" if known else f"lab {lab} is watched")
@@ -146,8 +153,18 @@ class Watcher:
         self._backends.passed(now, failed=bool(outcome.errors))
         self._loop.done(lab, now, changed=bool(outcome.changes), failed=bool(outcome.errors), wait=outcome.wait)
         if outcome.report is not None:
-            self._reports[lab] = outcome.report
+            self._reports[lab] = {name: outcome.report.get(name) for name in ("at", "ms", "links", "nodes", "orphans", "waiting")}
+        self._counts.passed(lab, trigger, repairs=len(outcome.changes), failures=len(outcome.errors))
         self._tell(lab, outcome, trigger)
+        self._tell_metrics()
+
+    def _tell_metrics(self) -> None:
+        try:
+            _metrics.write(_metrics.render(self._reports, self._counts.facts({})))
+        except LabError as error:
+            self._say_once("metrics", (str(error),))
+        else:
+            self._say_once("metrics", ())
 
     def _tell(self, lab: str, outcome: _pass.Outcome, trigger: str) -> None:
         """What was changed, each time; what is wrong, when it is something else than before."""
@@ -164,4 +181,3 @@ class Watcher:
             self._say(f"lab {about}: {error}" if about else error)
         if not errors:
             self._say(f"lab {about}: no more errors")
-
