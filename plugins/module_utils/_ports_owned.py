@@ -13,7 +13,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._declared import Por
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsPort
-from ansible_collections.archetype.lab.plugins.module_utils._ownership import ROLE, Alias, describe_owner, owner_of, parse_alias
+from ansible_collections.archetype.lab.plugins.module_utils._ownership import LINK, ROLE, Alias, describe_owner, owner_of, parse_alias
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import (
     DEVICE_ROLES,
     END_ROLE,
@@ -137,12 +137,16 @@ class Owned:
         errors: list[LabError] = []
         tags = tags_of(port)
         for other in self.have.ovs.ports.values() if tags else ():
-            if other.bridge != self.want.bridge or other.name in owned or owner_of(other.external_ids) == self.lab:
+            if other.bridge != self.want.bridge or other.name == port.name:
+                continue
+            ours = other.name in owned or owner_of(other.external_ids) == self.lab
+            if ours and (other.name not in self.want.spared or other.external_ids.get(LINK, "") == port.link):
                 continue
             for tag in sorted(tags & {*other.trunks, *([] if other.tag is None else [other.tag])}):
                 what = f"tag {tag} of {described(port)} is used on bridge {other.bridge} by port {other.name}"
-                owner = describe_owner(other.external_ids)
-                errors.append(ForeignError(f"{what}; it belongs to: {owner}", hint="plan again", objects=(port.name, other.name)))
+                owner = "this lab, and is left alone" if ours else describe_owner(other.external_ids)
+                objects = (port.name,) if ours else (port.name, other.name)
+                errors.append(ForeignError(f"{what}; it belongs to: {owner}", hint="plan again", objects=objects))
         return errors
 
 

@@ -13,6 +13,7 @@ right when it has our mark there.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import UNMENDED, Change, differences
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
@@ -47,6 +48,7 @@ def make_plan(want: Request, have: Have) -> Plan:
     What is wrong with ports that are spared stops nothing. What would be done to them is in the plan, for C(Plan.sparing) to take out.
     """
     raise_all(check_request(want))
+    want = replace(want, spared=spared_of(want))
     if want.absent:
         return _Planner(want, have).removal()
     return _Planner(want, have).everything()
@@ -68,7 +70,7 @@ class _Planner:
         self.bridge_exists = bridge is not None
         self.checksum_off = bridge is not None and bridge.datapath_type == "netdev"
         self.names = {port.name for port in want.ports}
-        self.spared = spared_of(want)
+        self.spared = want.spared
 
     def everything(self) -> Plan:
         owned = self.owned.names()

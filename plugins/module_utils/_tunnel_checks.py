@@ -15,7 +15,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._declared import Tun
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsPort
-from ansible_collections.archetype.lab.plugins.module_utils._ownership import LAB, ROLE
+from ansible_collections.archetype.lab.plugins.module_utils._ownership import LAB, LINK, ROLE
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import TUNNEL, Have, family_of, found_at, tags_of
 
 NAME_LENGTH = 15
@@ -126,24 +126,27 @@ class Clashes:
                 for tag in {port.tag, *port.trunks} - {None}:
                     self._tags.setdefault(t.cast("int", tag), []).append(port)
 
-    def of(self, tunnel: Tunnel, wanted: t.Collection[str]) -> tuple[set[str], list[LabError]]:
-        """Names of our own tunnels that are in the way and not wanted, so that they go; errors for what is not ours."""
+    def of(self, tunnel: Tunnel) -> tuple[set[str], set[str], list[LabError]]:
+        """Names of our own tunnels that are in the way as they are, and of our ports of other links; errors for what is not ours."""
         doomed: set[str] = set()
+        strays: set[str] = set()
         errors: list[LabError] = []
         for device in self._vni_holders(tunnel):
             if not found_at(device.name, self._have).belongs_to(self._lab):
                 errors.append(self._taken(tunnel, f"vni {tunnel.vni} (port {tunnel.dst_port})", device.name))
-            elif device.name not in wanted:
+            else:
                 doomed.add(device.name)
         for tag in tags_of(tunnel):
             for port in self._tags.get(tag, ()):
-                if port.name == tunnel.name or self._is_a_port_of_ours(port):
+                if port.name == tunnel.name:
                     continue
-                if not found_at(port.name, self._have).belongs_to(self._lab):
+                if self._is_a_port_of_ours(port):
+                    strays |= {port.name} if port.external_ids.get(LINK, "") not in _links_with(tunnel, tag) else set()
+                elif not found_at(port.name, self._have).belongs_to(self._lab):
                     errors.append(self._taken(tunnel, f"tag {tag}", port.name))
-                elif port.name not in wanted:
+                else:
                     doomed.add(port.name)
-        return doomed, errors
+        return doomed, strays, errors
 
     def _vni_holders(self, tunnel: Tunnel) -> list[Device]:
         """The kernel has one device per VNI, UDP port and address family, whatever the addresses are."""
@@ -163,6 +166,10 @@ class Clashes:
             hint=f"remove {name}, or deploy again so that another value is chosen",
             objects=(tunnel.name, name),
         )
+
+
+def _links_with(tunnel: Tunnel, tag: int) -> set[str]:
+    return {link.key for link in tunnel.links if link.tag == tag} if tunnel.shared else {tunnel.link}
 
 
 def _family(device: Device) -> int:

@@ -49,6 +49,7 @@ class TunnelsPlan:
     """In the order in which it is carried out. want: what is then there and verified. gone: names that are then not there.
 
     changes: what is reported. blocked: what makes a run fail, but not check mode, where the bridge is not there yet.
+    room: tunnel -> what else of the lab has its VNI or a tag of it now, and must not any more before it can be as it is wanted.
     """
 
     changes: tuple[Change, ...] = ()
@@ -60,13 +61,25 @@ class TunnelsPlan:
     want: tuple[Tunnel, ...] = ()
     gone: tuple[str, ...] = ()
     blocked: tuple[LabError, ...] = ()
+    room: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def foreseen(self) -> list[LabError]:
+        """What is in the way and will not go by itself: check mode can tell it."""
+        return [error for error in self.blocked if isinstance(error, ForeignError)]
 
     def sparing(self, names: t.Collection[str]) -> TunnelsPlan:
-        """The same without what would be done to these tunnels, named as they are or by the one link that they carry."""
+        """The same without what would be done to these tunnels, named as they are or by the one link that they carry.
+
+        A tunnel that cannot be as it is wanted while one of them is as it is is left alone too, and told.
+        """
         labels = {change.name: change.label for change in self.changes} | {one.name: one.link for one in self.want if one.link}
         spared = {*names, *(name for name, label in labels.items() if label in names)}
+        cramped = {name: sorted(others & spared) for name, others in self.room.items() if name not in spared and others & spared}
+        spared |= {*cramped}
         return replace(
             self,
+            blocked=(*self.blocked, *(_has_its_place(name, others) for name, others in sorted(cramped.items()))),
             changes=_without(self.changes, spared),
             drop_ports=_without(self.drop_ports, spared),
             drop_devices=_without(self.drop_devices, spared),
@@ -76,6 +89,15 @@ class TunnelsPlan:
             want=_without(self.want, spared),
             gone=tuple(name for name in self.gone if name not in spared),
         )
+
+
+def _has_its_place(name: str, others: t.Sequence[str]) -> ForeignError:
+    told = ", ".join(others)
+    return ForeignError(
+        f"tunnel {name} cannot be as it is wanted: its VNI or its tag is still that of {told}, which is left alone",
+        hint=f"let {told} be mended as well",
+        objects=(name,),
+    )
 
 
 class _Named(t.Protocol):
@@ -127,6 +149,7 @@ class _Planner:
     put_ports: list[PutPort] = field(default_factory=list)
     want: list[Tunnel] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    room: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def result(self) -> TunnelsPlan:
         blocked: list[LabError] = []
@@ -143,6 +166,7 @@ class _Planner:
             tuple(self.want),
             tuple(self.gone),
             tuple(blocked),
+            self.room,
         )
 
     def absent(self, want: t.Sequence[Tunnel], *, prune: bool) -> None:
@@ -174,9 +198,11 @@ class _Planner:
             doomed = {found.name: "it is not declared" for found in owned(self.lab, self.have) if found.name not in wanted}
         clashes = Clashes(self.have, self.lab, self.bridge)
         for tunnel in merged:
-            names, taken = clashes.of(tunnel, wanted)
+            names, strays, taken = clashes.of(tunnel)
             errors += taken + self._in_the_way(tunnel)
-            for name in sorted(names):
+            if names or strays:
+                self.room[tunnel.name] = frozenset(names | strays)
+            for name in sorted(names - wanted):
                 doomed.setdefault(name, f"it has the tag or the VNI of {tunnel.name}")
         raise_all(errors)
         for name, reason in sorted(doomed.items()):

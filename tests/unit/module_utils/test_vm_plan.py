@@ -562,3 +562,74 @@ def test_a_disk_that_cannot_be_read_stops_the_run_unless_it_is_made_anew(defined
     found = decide(machine(), have, recreate=["r1"])
     assert told(found) == [("recreate", "disk", "disk.qcow2"), ("recreate" if defined else "create", "vm", "demo-r1")]
     assert found.changes[-1].reason == "it was asked for"
+
+
+# -- machines that are left alone -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["demo-r1", "r1"])
+def test_a_spared_machine_is_neither_made_nor_mended_and_others_are(name: str) -> None:
+    want = [machine(), machine("r2")]
+    assert told(plan(want, empty(), lab=LAB).sparing({name})) == told(plan(want[1:], empty(), lab=LAB))
+    have = there(machine(), machine("r2"), status="shutoff")
+    found = plan(want, have, lab=LAB, recreate=["r1"]).sparing({name})
+    assert told(found) == [("start", "vm", "demo-r2")]
+    assert [(one.want.node, one.run, one.idle) for one in found.nodes] == [
+        ("r1", False, "is left alone, and does not run"),
+        ("r2", True, ""),
+    ]
+    assert found.waiting(-1) == ["r2"]
+
+
+@pytest.mark.parametrize("name", ["demo-r1", "r1"])
+def test_a_spared_machine_that_is_not_declared_stays_with_its_folder(name: str) -> None:
+    found = plan([], there(machine(), machine("r2")), lab=LAB, prune=True).sparing({name})
+    assert (found.drops, found.folders) == (["demo-r2"], ["demo-r2"])
+    assert [change.name for change in found.changes] == ["demo-r2", _vm_disks.folder_of(LAB, "demo-r2")]
+
+
+def test_the_folder_that_a_spared_machine_uses_stays_with_it() -> None:
+    """Its disk may have been made on that of another machine of the lab."""
+    have = there(machine(), machine("r2"), used={"demo-r1": frozenset({"demo-r2"})})
+    assert plan([], have, lab=LAB, prune=True).folders == ["demo-r1", "demo-r2"]
+    found = plan([], have, lab=LAB, prune=True).sparing({"r1"})
+    assert (found.drops, found.folders, list(found.kept)) == (["demo-r2"], [], ["demo-r2"])
+
+
+def test_what_is_wrong_with_a_spared_machine_stops_nothing() -> None:
+    small, other = machine(memory=1, image="/images/none.qcow2"), machine("r2")
+    have = replace(empty(), refused=(LabError("no image", objects=("/images/none.qcow2",)), LabError("no pool", objects=("demo-r1",))))
+    with pytest.raises(LabError, match="no image"):
+        plan([small, other], have, lab=LAB)
+    assert told(plan([small, other], have, lab=LAB, spared={"r1"})) == told(plan([other], empty(), lab=LAB))
+    refused = replace(have, refused=(LabError("it is not readable", objects=(IMAGE,)),))
+    with pytest.raises(LabError, match="it is not readable"):
+        plan([small, other], refused, lab=LAB, spared={"r1"})
+
+
+def test_the_memory_of_a_spared_machine_is_nobodys() -> None:
+    want = [machine(memory=7 * GIB), machine("r2", memory=7 * GIB)]
+    with pytest.raises(LabError, match="would be started with"):
+        plan(want, empty(), lab=LAB)
+    assert plan(want, empty(), lab=LAB, spared={"r1"}).nodes[1].starts
+
+
+@pytest.mark.parametrize(("ready", "idle"), [(set(), "is left alone, and is not ready"), ({"r1"}, "")])
+def test_a_spared_machine_that_is_waited_for_counts_when_it_is_ready(ready: set[str], idle: str) -> None:
+    have = there(machine(hold="healthy"), ready=frozenset(ready))
+    (one,) = plan([machine(hold="healthy")], have, lab=LAB).sparing({"r1"}).nodes
+    assert (one.idle, one.opens, one.works) == (idle, False, False)
+
+
+def test_names_of_other_things_spare_no_machine() -> None:
+    found = decide(machine(), empty())
+    assert told(found.sparing({"tap-r1", "r1:eth1--r2:eth1"})) == told(found)
+    assert found.sparing(()) is found
+
+
+def test_a_machine_of_another_lab_is_no_machine_that_is_spared() -> None:
+    """Its node may have the same name."""
+    have = there(machine(), machine("r2"))
+    marks = {**have.marks, "demo-r2": replace(have.marks["demo-r2"], lab="other", node="r1")}
+    found = plan([], replace(have, marks=marks), lab=LAB, prune=True).sparing({"r1"})
+    assert found.drops == []
