@@ -27,9 +27,6 @@ Key = tuple[Sort, str]
 IN_SYNC: Word = "in sync"
 ORPHAN: Word = "orphan"
 
-IN_SYNC: Word = "in sync"
-ORPHAN: Word = "orphan"
-
 _OF_LINKS = ("port", "tunnel")
 _OF_NODES = ("container", "sandbox", "vm", "exec", "file", "volume", "disk", "medium")
 _THINGS = ("container", "sandbox", "vm", "port", "tunnel")

@@ -16,7 +16,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._changes import Chan
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, LockedError
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 
-_LAYERS = ("bridge", "containers", "vms", "ports", "tunnels", "management", "state")
+LAYERS = ("bridge", "containers", "vms", "ports", "tunnels", "management", "state")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Outcome:
 
     def finish(self, run: Run) -> dict[str, t.Any]:
         """The result of the module. Raises PartialResult when something failed."""
-        changes = [change for layer in _LAYERS for change in self.layers.get(layer, ())]
+        changes = [change for layer in LAYERS for change in self.layers.get(layer, ())]
         found = {**result_of(changes, diff=run.diff), "predicted": run.check, **self.result}
         if self.errors:
             raise PartialResult(self.errors, found)

@@ -21,8 +21,8 @@ from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _dr
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._converge import Converger, Stages
 from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT, Declared
-from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
+from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError, UndeclaredError
+from ansible_collections.archetype.lab.plugins.module_utils._outcome import LAYERS, Run
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
 
 if t.TYPE_CHECKING:
@@ -77,7 +77,7 @@ class _Course:
 
     @property
     def done(self) -> list[Change]:
-        return [change for changes in self.layers.values() for change in changes]
+        return [change for layer in LAYERS for change in self.layers.get(layer, ())]
 
 
 def reconcile(server: Server, todo: Pass, declared: t.Mapping[str, t.Any] | None = None, *, now: t.Callable[[], float] = time.time) -> Json:
@@ -129,7 +129,7 @@ def _pass(server: Server, todo: Pass, keep: Json, now: t.Callable[[], float]) ->
 def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: _Course, begun: float) -> None:
     waiting = frozenset(tries.waiting(begun)) if todo.patient else frozenset()
     converger, stages = _plan(server, todo, keep, tries, course, waiting)
-    course.seen = [change for changes in stages.changes().values() for change in changes]
+    course.seen = [change for layer, changes in stages.changes().items() if layer != "state" for change in changes]
     course.planned = True
     course.left = [change for changes in converger.left.values() for change in changes]
     course.seen += course.left
@@ -178,13 +178,18 @@ def _nodes(declared: Declared) -> set[str]:
 
 
 def _anew(declared: Declared, tries: _backoff.Tries, todo: Pass) -> frozenset[str]:
-    """What lighter mending did not help: the ports of a link at first, then its tunnel too."""
+    """What lighter mending did not help: the port or tunnel itself at first, then all that its link has here."""
     if todo.check:
         return frozenset()
-    ports = {port.name: port.link for port in declared.ports}
-    names = {name for name, link in ports.items() if link and tries.level(link) > 1}
-    heavy = {link for link in ports.values() if link and tries.level(link) >= _HEAVY}
-    return frozenset(names | (declared.objects_of(heavy) - ports.keys()))
+    levels = {name: tries.level(name) for name in _wires(declared)}
+    heavy = {name for name, level in levels.items() if level >= _HEAVY}
+    links = {link.key for link in declared.links if not heavy.isdisjoint(declared.objects_of([link.key]))}
+    return frozenset({name for name, level in levels.items() if level > 1} | declared.objects_of(links))
+
+
+def _wires(declared: Declared) -> frozenset[str]:
+    """Names of all ports and tunnels."""
+    return frozenset({*(port.name for port in declared.ports), *(one.name for one in declared.tunnels)})
 
 
 # -- what is told of it ---------------------------------------------------------------------------------------------
@@ -197,8 +202,7 @@ def _finish(todo: Pass, course: _Course, tries: _backoff.Tries, begun: float, en
     after = _drift.drift(declared, course.seen if todo.check else course.left, errors)
     if not todo.check:
         touched = _named(_drift.drift(declared, course.done, ()))
-        failed = [one for one in _drift.drift(declared, (), errors) if one.word in _FAILURES]
-        _count(tries, touched, failed, ended)
+        _count(tries, course, after, {name for sort, name in touched if sort != "server"}, errors, ended)
         links = {name for sort, name in touched if sort == "link"}
         _standing.after_pass(todo.lab, after, links, errors, _down(declared, course.stopped), ended)
     told = [*errors, tries.damage] if tries.damage is not None else errors
@@ -208,7 +212,7 @@ def _finish(todo: Pass, course: _Course, tries: _backoff.Tries, begun: float, en
         last = {name: value for name, value in report.items() if name not in ("declared", "diff")}
         _run_files.write(todo.lab, REPORT, last)
     if errors:
-        raise PartialResult(errors, report)
+        raise PartialResult(errors, {name: value for name, value in report.items() if name != "errors"})
     return report
 
 
@@ -216,12 +220,25 @@ def _named(items: t.Iterable[_drift.Item]) -> set[tuple[str, str]]:
     return {(one.sort, one.name) for one in items if one.word != _drift.IN_SYNC}
 
 
-def _count(tries: _backoff.Tries, touched: set[tuple[str, str]], failed: t.Sequence[_drift.Item], now: float) -> None:
-    """What is not the server's waits after a failure. What could not be read did not fail: nothing was tried."""
-    names = {one.name: one.detail for one in failed if one.sort != "server"}
-    for name, reason in sorted(names.items()):
+def _count(
+    tries: _backoff.Tries,
+    course: _Course,
+    after: t.Sequence[_drift.Item],
+    touched: set[str],
+    errors: t.Sequence[LabError],
+    now: float,
+) -> None:
+    """Links and nodes wait after a failure, and ports and tunnels are mended more heavily. What could not be read did not fail: nothing was
+    tried. What is refused, as something foreign is in its way, is no more likely to work when it is made anew."""
+    failed = {one.name: one.detail for one in _drift.drift(course.declared, (), errors) if one.word in _FAILURES and one.sort != "server"}
+    tried = [error for error in course.errors if course.planned and not isinstance(error, ReadError)]
+    failed.update({name: error.message for error in tried for name in error.objects if name in _wires(course.declared)})
+    for name, reason in sorted(failed.items()):
         tries.failed([name], reason, now)
-    tries.mended(sorted({name for sort, name in touched if sort != "server"} - names.keys()), now)
+    done = touched | {change.name for change in course.done if change.kind in ("port", "tunnel")}
+    tries.mended(sorted(done - failed.keys()), now)
+    well = {one.name for one in after if one.word == _drift.IN_SYNC}
+    tries.settled(sorted((well | course.declared.objects_of(well)) - done - failed.keys()), now)
     tries.save()
 
 
@@ -272,6 +289,7 @@ def _report(
         "waiting": [
             {"name": name, "failures": one.failures, "next": _iso(one.next), "reason": one.reason}
             for name, one in sorted(tries.waiting(begun + took / 1000).items())
+            if name not in _wires(declared)
         ],
         "held": sorted(declared.hold),
         "declared": _skeleton(declared),

@@ -45,7 +45,8 @@ def kept_of(
     """What is kept of a run: the slice, and what the run said beside it. hold: None leaves held what is held. Raises ReadError."""
     held = (load(lab) or {}).get("hold") or () if hold is None else hold
     told = {"hold": sorted(set(held)), "taken_back": sorted(set(taken_back))}
-    return {**declared, **{name: values for name, values in told.items() if values}}
+    kept = {name: value for name, value in declared.items() if name not in told}
+    return {**kept, **{name: values for name, values in told.items() if values}}
 
 
 def labs() -> list[str]:
