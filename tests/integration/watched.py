@@ -82,7 +82,8 @@ class Watched:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def ports(self) -> set[str]:
-        return set(self.box.run("ovs-vsctl", "list-ports", "arch-ovs").split())
+        """None where there is no bridge either."""
+        return set(self.server.run(["ovs-vsctl", "list-ports", "arch-ovs"]).stdout.split())
 
     def passes(self, lab: str) -> str:
         """Of the last pass, when it began."""

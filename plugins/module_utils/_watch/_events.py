@@ -27,10 +27,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 
 class Event(t.NamedTuple):
-    """Something that may have changed a lab, or any of them where none is named."""
+    """Something that may have changed a lab, or any of them where none is named. back: the source has only just begun to listen (again)."""
 
     source: str
     lab: str = ""
+    back: bool = False
 
 
 class Inbox:
@@ -81,12 +82,10 @@ def _follow(source: str, listen: Callable[[], Iterator[str]], inbox: Inbox, say:
         listening = False
         try:
             for lab in listen():
-                if not listening:
-                    listening, pause = True, FIRST_PAUSE
-                    if lost:
-                        say(f"{source}: listening again")
-                    lost = False
-                inbox.put(Event(source, lab))
+                inbox.put(Event(source, lab, back=not listening))
+                if lost:
+                    say(f"{source}: listening again")
+                listening, lost, pause = True, False, FIRST_PAUSE
         except LabError as error:
             if not lost:
                 say(f"{source}: {error}")

@@ -48,12 +48,17 @@ def make(open_server: t.Callable[[], Server], lab: str, trigger: str) -> Outcome
     except LockedError:
         return Outcome(busy=True)
     except PartialResult as error:
-        return _outcome(error.result, tuple(one["msg"] for one in error_dicts(error)))
+        return _outcome(error.result, _said(error))
     except LabError as error:
-        return _failed(lab, trigger, tuple(one["msg"] for one in error_dicts(error)))
+        return _failed(lab, trigger, _said(error))
     except Exception as error:  # noqa: BLE001 - a fault of ours in one lab must not leave the others unwatched
         where = traceback.extract_tb(error.__traceback__)[-1]
         return _failed(lab, trigger, (f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"[:_LONGEST],))
+
+
+def _said(error: LabError) -> tuple[str, ...]:
+    """Each thing once: several layers may miss the same daemon."""
+    return tuple(dict.fromkeys(one["msg"] for one in error_dicts(error)))
 
 
 def _outcome(report: Json, errors: tuple[str, ...]) -> Outcome:

@@ -48,7 +48,7 @@ class Message(t.NamedTuple):
     nodes: t.Mapping[str, bool]
 
 
-class Refused(Exception):  # noqa: N818 - it is no error of ours: somebody sends what is not taken
+class Refused(Exception):
     """A datagram is not taken. reason: a word for the counters. lab: whose it says it is, where that may be believed."""
 
     def __init__(self, reason: str, lab: str = "") -> None:

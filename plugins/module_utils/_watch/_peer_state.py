@@ -11,6 +11,7 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.archetype.lab.plugins.module_utils._carriers import is_cable
 from ansible_collections.archetype.lab.plugins.module_utils._watch._peer_messages import Message, Refused, encode
 
 if t.TYPE_CHECKING:
@@ -26,8 +27,8 @@ EVERY = 10.0
 class Lab:
     """What the declared state of a lab says of other servers.
 
-    own: nodes of this server with links to others; what is told. placed: node -> server, of all that are known here. addresses: server -> the
-    underlay addresses that it may send from. paths: underlay address of this server -> those of others, to which it is told.
+    own: nodes of this server with cables to others, of which is told. placed: node -> server, of all that are known here. addresses: of a
+    server, the underlay addresses that it may send from. paths: underlay address of this server -> those of others, to which it is told.
     """
 
     name: str
@@ -44,7 +45,8 @@ class Lab:
         placed = {end.node: end.server for link in declared.links for end in link.endpoints}
         placed.update({one.node: here for one in declared.containers})
         placed.update({one.node: here for one in declared.vms})
-        own = {end.node for link in declared.links if ends[link.key] - {here} for end in link.endpoints if end.server == here}
+        far = [link for link in declared.links if is_cable(link) and ends[link.key] - {here}]
+        nodes = {*(one.node for one in declared.containers), *(one.node for one in declared.vms)}
         addresses: dict[str, set[str]] = {}
         paths: dict[str, set[str]] = {}
         for tunnel in declared.tunnels:
@@ -55,7 +57,7 @@ class Lab:
         return cls(
             declared.lab,
             here,
-            frozenset(own & ({one.node for one in declared.containers} | {one.node for one in declared.vms})),
+            frozenset(end.node for link in far for end in link.endpoints if end.server == here and end.node in nodes),
             placed,
             {server: frozenset(some) for server, some in addresses.items()},
             {local: tuple(sorted(some)) for local, some in sorted(paths.items())},
@@ -100,7 +102,7 @@ class Hearing:
         return {server: (one.start, one.number) for (name, server), one in sorted(self._heard.items()) if name == lab}
 
     def forget(self, lab: str) -> None:
-        self._heard = {key: one for key, one in self._heard.items() if key[0] != lab}
+        """What was taken stays known: the lab may come back, and must not be told what is long over."""
         self.dropped.pop(lab, None)
 
     def accept(self, message: Message, sender: str, labs: t.Mapping[str, Lab]) -> tuple[dict[str, bool], bool] | None:
@@ -163,7 +165,7 @@ class Telling:
         """What is to be sent now."""
         if self._nodes is None or not self._due or self._due[0] > now:
             return []
-        self._due = [one for one in self._due if one > now]
+        del self._due[0]
         datagrams = encode(key, *self._names, self._number, self._nodes)
         if not self._due:
             self._due = [now + EVERY]

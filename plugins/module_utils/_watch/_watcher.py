@@ -97,6 +97,8 @@ class Watcher:
     def _hear(self, seconds: float) -> None:
         for event in self.inbox.take(seconds):
             self._loop.event(event.source, event.lab, time.monotonic())
+            if event.back:
+                self._backends.close()  # what is open may be a connection to a daemon that has ended, which takes its time to find that out
         if self.all_now:
             self.all_now = False
             self._loop.event("asked for", "", time.monotonic())
