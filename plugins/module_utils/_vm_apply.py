@@ -17,7 +17,7 @@ import time
 import typing as t
 from itertools import groupby
 
-from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media, _vm_xml
+from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_links, _vm_media, _vm_xml
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import LOG_DIR, Domain
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
@@ -109,6 +109,7 @@ class _Wave:
 
     def __init__(self, server: Server, found: VmsPlan, worker: Workers[VmPlan]) -> None:
         self.server = server
+        self.found = found
         self.lab = found.lab
         self.worker = worker
 
@@ -123,6 +124,7 @@ class _Wave:
             time.sleep(max(0.0, begun + delay - time.monotonic()))
             self.worker.on_nodes(list(group), lambda one: self.server.virt.start(one.want.name))
         self.worker.on_nodes(self.worker.alive(nodes, lambda one: bool(one.discard)), self._discard)
+        self._set_links(self.worker.alive(nodes, lambda one: bool(one.links)), self.worker.alive(starting))
         self._verify_runs(self.worker.alive(starting))
 
     def _prepare(self, node: VmPlan) -> None:
@@ -159,6 +161,29 @@ class _Wave:
                     hint="this server's libvirt cannot do it; declare it otherwise",
                     objects=(one.want.name,),
                 )
+                self.worker.fail(one, error)
+
+    def _set_links(self, nodes: t.Sequence[VmPlan], started: t.Sequence[VmPlan]) -> None:
+        """Links of machines that run on; and of those that were started just now, before their guests come to look."""
+        down, spared = self.found.down, self.found.spared
+        cut = [one for one in started if any(nic.tap in down for nic in one.want.nics)]
+        due = {one.want.name: one.links for one in nodes}
+        if cut:
+            domains = self.server.virt.domains()
+            there = {one.want.name: domains[one.want.name] for one in cut if one.want.name in domains}
+            due.update(
+                (one.want.name, _vm_links.wrong(one.want, there[one.want.name].live_xml, down, spared))
+                for one in cut
+                if one.want.name in there
+            )
+        concerned = [one for one in (*nodes, *cut) if due.get(one.want.name)]
+        if not concerned:
+            return
+        self.worker.on_nodes(concerned, lambda one: _vm_links.apply(self.server.virt, one.want, due[one.want.name]))
+        now = self.server.virt.domains()
+        for one in self.worker.alive(concerned):
+            error = _vm_links.verify(one.want, now.get(one.want.name), down, spared)
+            if error is not None:
                 self.worker.fail(one, error)
 
     def _verify_runs(self, nodes: t.Sequence[VmPlan]) -> None:

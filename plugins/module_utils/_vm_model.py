@@ -18,6 +18,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Domain, Host
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
+from ansible_collections.archetype.lab.plugins.module_utils._vm_links import Link
 from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import Differences, DiskSpec, DomainSpec, Mark, NicSpec
 
 State = t.Literal["present", "started", "stopped", "absent"]
@@ -97,6 +98,7 @@ class VmPlan:
     stuck: why nothing can be done for it.
     needs_restart: what differs between what is declared and what runs, and will until somebody asks for a restart.
     idle: why those that wait for it cannot be started: it is left alone, and is not as they need it.
+    links: those of NICs, that are set while it runs on.
     """
 
     want: Vm
@@ -116,6 +118,7 @@ class VmPlan:
     stuck: LabError | None = None
     needs_restart: tuple[str, ...] = ()
     idle: str = ""
+    links: tuple[Link, ...] = ()
 
     @property
     def starts(self) -> bool:
@@ -137,7 +140,8 @@ class VmsPlan:
     """changes: for the result. drops: domains that go. folders: of machines, that go. kept: why folders stay that were to go.
 
     failed, unmet: as in the plan for containers, filled while the plan is carried out. held: nodes that others wait for, and that are on
-    their way still; filled as well. replan: plans again without what is done to some.
+    their way still; filled as well. down: taps whose NICs are to have no carrier. spared: all that is left alone.
+    replan: plans again, without what is done to some, and with carriers cut.
     """
 
     lab: str
@@ -151,16 +155,25 @@ class VmsPlan:
     failed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
-    replan: t.Callable[[t.Collection[str]], VmsPlan] | None = None
+    down: frozenset[str] = frozenset()
+    spared: frozenset[str] = frozenset()
+    replan: t.Callable[[t.Collection[str], t.Collection[str]], VmsPlan] | None = None
 
     def sparing(self, names: t.Collection[str]) -> VmsPlan:
-        """The same without what would be done to these machines, named by domain or node. Not for what was begun to be carried out."""
-        return self.replan(names) if self.replan is not None and names else self
+        """The same without what would be done to these machines, named by domain or node, and to NICs, named by their taps.
+
+        Not for what was begun to be carried out; nor is C(cutting).
+        """
+        return self.replan(names, self.down) if self.replan is not None and names else self
+
+    def cutting(self, taps: t.Collection[str]) -> VmsPlan:
+        """The same, with the links of these taps down and all others up. Other names are nothing to it."""
+        return self.replan((), taps) if self.replan is not None and frozenset(taps) != self.down else self
 
     @property
     def busy(self) -> bool:
         """Whether there is anything to do or to wait for."""
-        return bool(self.changes or self.kept) or any(one.busy or one.idle for one in self.nodes)
+        return bool(self.changes or self.kept) or any(one.busy or one.idle or one.links for one in self.nodes)
 
     def waves(self) -> list[int]:
         return sorted({one.want.wave for one in self.nodes})

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_media
+from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _vm_links, _vm_media
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, ReadError, VerifyError, raise_all
@@ -36,18 +36,22 @@ def plan(
     recreate: t.Collection[str] = (),
     restart: t.Collection[str] = (),
     spared: t.Collection[str] = (),
+    down: t.Collection[str] = (),
 ) -> VmsPlan:
     """All that has to change. Raises what must stop the run, for all machines at once, before anything is touched.
 
     recreate, restart: nodes for which that was asked, be they in the list or not.
-    spared: nodes and domains to which nothing is done, and that nothing wrong with them stops the run for.
+    spared: nodes and domains to which nothing is done, and that nothing wrong with them stops the run for; taps whose links are left.
+    down: taps whose NICs have no carrier; all others have one.
     """
+    found = VmsPlan(lab, state, have, down=frozenset(down), spared=_spared_of(want, have, lab, spared))
+    _plan(found, want, prune, recreate, restart)
 
-    def again(names: t.Collection[str]) -> VmsPlan:
-        return _plan(want, have, lab, state, prune, recreate, restart, _spared_of(want, have, lab, names))
+    def replan(names: t.Collection[str], taps: t.Collection[str]) -> VmsPlan:
+        left = {*spared, *names}
+        return plan(want, have, lab=lab, state=state, prune=prune, recreate=recreate, restart=restart, spared=left, down=taps)
 
-    found = again(spared)
-    found.replan = lambda names: again({*spared, *names})
+    found.replan = replan
     return found
 
 
@@ -57,34 +61,24 @@ def _spared_of(want: t.Sequence[Vm], have: HaveVms, lab: str, names: t.Collectio
     return frozenset({*names, *(one for pair in pairs if not {*pair}.isdisjoint(names) for one in pair)})
 
 
-def _plan(
-    want: t.Sequence[Vm],
-    have: HaveVms,
-    lab: str,
-    state: State,
-    prune: bool,
-    recreate: t.Collection[str],
-    restart: t.Collection[str],
-    spared: frozenset[str],
-) -> VmsPlan:
-    found = VmsPlan(lab, state, have)
+def _plan(found: VmsPlan, want: t.Sequence[Vm], prune: bool, recreate: t.Collection[str], restart: t.Collection[str]) -> None:
+    have, lab, spared = found.have, found.lab, found.spared
     names = {one.name for one in want}
-    if state == "absent":
+    if found.state == "absent":
         nodes = {one.node for one in want}
         renamed = {name for name in have.domains if have.ours(name, lab) and have.marks[name].node in nodes}
         _plan_drop(found, lambda name: name not in spared and (prune or name in names | renamed))
-        return found
+        return
     if prune:
         _plan_drop(found, lambda name: name not in names | spared)
     for one in want:
         planner = _Planner(one, found, anew=one.node in recreate, again=one.node in restart)
         found.nodes.append(planner.left() if one.name in spared else planner.decide())
     ended = {*found.drops, *(one.want.name for one in found.nodes if one.off)}
-    errors = check(want, have, lab, starts=state == "started", dropped=found.drops, ended=ended, anew=recreate, spared=spared)
+    errors = check(want, have, lab, starts=found.state == "started", dropped=found.drops, ended=ended, anew=recreate, spared=spared)
     raise_all([*errors, *_in_use(found)])
     for decided in found.nodes:
         found.changes += _changes_of(decided, found)
-    return found
 
 
 def _plan_drop(found: VmsPlan, chosen: t.Callable[[str], bool]) -> None:
@@ -172,6 +166,8 @@ class _Planner:
         self.live = have.lives.get(want.name)
         self.outdated = have.outdated.get(want.name, ())
         self.running = self.domain is not None and self.domain.running
+        self.down = found.down
+        self.spared = found.spared
 
     def left(self) -> VmPlan:
         """Nothing is done to it; nor does it run on for those that wait for it, where it does not."""
@@ -206,8 +202,12 @@ class _Planner:
             discard=() if stays and ends else self._discard(),
             opens=self._opens(step),
             stuck=self._stuck(step),
+            links=self._links() if stays and not self._stuck(step) else (),
             needs_restart=(*ends, *self._sizes(), *(["data disk file"] if lost else [])) if stays else (),
         )
+
+    def _links(self) -> tuple[_vm_links.Link, ...]:
+        return _vm_links.wrong(self.want, self.domain.live_xml, self.down, self.spared) if self.domain is not None else ()
 
     def _sizes(self) -> list[str]:
         """What is mended about its disks when it is off."""
@@ -326,3 +326,5 @@ def _changes_of(decided: VmPlan, found: VmsPlan) -> t.Iterator[Change]:
         yield Change("delete", "medium", path, want.node)
     if decided.step != "keep":
         yield Change(decided.step, "vm", want.name, want.node, decided.fields, decided.reason)
+    if decided.links:
+        yield _vm_links.change_of(want, decided.links)

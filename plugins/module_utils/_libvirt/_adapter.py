@@ -147,6 +147,10 @@ class _Adapter:
 
         self._change(f"domain {name} does not start", name, work)
 
+    def update_device(self, name: str, xml: str) -> None:
+        flags = library().VIR_DOMAIN_AFFECT_LIVE
+        self._change(f"a device of domain {name} cannot be changed", name, lambda: self._mine(name).updateDeviceFlags(xml, flags))
+
     def destroy(self, name: str) -> None:
         libvirt = library()
         harmless = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)

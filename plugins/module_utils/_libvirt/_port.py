@@ -86,6 +86,9 @@ class Libvirt(t.Protocol):
 
     def start(self, name: str) -> None: ...
 
+    def update_device(self, name: str, xml: str) -> None:
+        """Change a device of a domain that runs, and not its definition; xml: the device, as it is to be."""
+
     def destroy(self, name: str) -> None:
         """Power off; no error when it does not run."""
 

@@ -27,13 +27,17 @@ HOST = Host(
 
 
 class FakeLibvirt:
-    """die: names of domains that crash when they are started. calls: what changed something. unreadable: what reading then raises."""
+    """die: names of domains that crash when they are started. stubborn: whose devices stay as they are. calls: what changed something.
+
+    unreadable: what reading then raises.
+    """
 
     def __init__(self, host: Host = HOST) -> None:
         self.known: dict[str, Domain] = {}
         self.the_host = host
         self.calls: list[tuple[str, str]] = []
         self.die: set[str] = set()
+        self.stubborn: set[str] = set()
         self.unreadable = ""
         self.looks: list[str] = []
         self.number = itertools.count(1)
@@ -66,6 +70,27 @@ class FakeLibvirt:
             status: Status = "crashed" if name in self.die else "running"
             one = self.known[name]
             self.known[name] = replace(one, status=status, live_xml=one.xml, started=f"{number}", started_at=1.0e9 + number)
+
+    def update_device(self, name: str, xml: str) -> None:
+        """Only the link of a NIC, which libvirt finds by its MAC; all else must be as it is."""
+        given = ElementTree.fromstring(xml)
+        with self.lock:
+            self.calls.append(("update", name))
+            if name in self.stubborn:
+                return
+            root = ElementTree.fromstring(self.known[name].live_xml)
+            nic = next(one for one in root.iter("interface") if one.find("mac").get("address") == given.find("mac").get("address"))  # type: ignore[union-attr]
+            for link in nic.findall("link"):
+                nic.remove(link)
+            links = given.findall("link")
+            for link in links:
+                given.remove(link)
+            if ElementTree.canonicalize(ElementTree.tostring(nic), strip_text=True) != ElementTree.canonicalize(
+                ElementTree.tostring(given), strip_text=True
+            ):
+                raise ApplyError("Operation not supported: cannot modify network device", objects=(name,))
+            nic.extend(links)
+            self.known[name] = replace(self.known[name], live_xml=ElementTree.tostring(root, encoding="unicode"))
 
     def destroy(self, name: str) -> None:
         with self.lock:
