@@ -33,8 +33,9 @@ class Counts:
         self._failures[lab] += failures
 
     def forget(self, lab: str) -> None:
-        for counts in (self._passes, self._repairs, self._failures):
-            counts.pop(lab, None)  # type: ignore[attr-defined]
+        self._passes.pop(lab, None)
+        self._repairs.pop(lab, None)
+        self._failures.pop(lab, None)
 
     def facts(self, dropped: t.Mapping[str, t.Mapping[str, int]]) -> Facts:
         return Facts(self._version, self._started, self._passes, self._repairs, self._failures, dropped)

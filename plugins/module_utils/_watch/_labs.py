@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server, _state
-from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT
+from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT, Declared
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 
 _Stamp = tuple[int, int, int]
@@ -28,10 +28,15 @@ class Kept:
     machines: bool = False
 
 
-class Look(t.NamedTuple):
-    """What is another than when it was looked at last. fresh: labs to watch, new or declared anew; gone: those to forget; refused: lab -> why."""
+class _New(t.NamedTuple):
+    kept: Kept
+    declared: Declared | None
 
-    fresh: tuple[str, ...]
+
+class Look(t.NamedTuple):
+    """What is another than when it was looked at last. fresh: labs to watch, new or declared anew; gone: to forget; refused: lab -> why."""
+
+    fresh: t.Mapping[str, Declared]
     gone: tuple[str, ...]
     refused: t.Mapping[str, str]
 
@@ -52,11 +57,15 @@ class Labs:
     def look(self) -> Look:
         """Look at the folder, and read what is new. Raises ReadError."""
         stamps = _stamps()
-        fresh = {lab: _read(lab, stamp) for lab, stamp in stamps.items() if lab not in self._kept or self._kept[lab].stamp != stamp}
+        news = {lab: _read(lab, stamp) for lab, stamp in sorted(stamps.items()) if not self._known(lab, stamp)}
         gone = self._kept.keys() - stamps.keys()
-        self._kept = {lab: fresh.get(lab) or self._kept[lab] for lab in sorted(stamps)}
-        refused = {lab: one.refused for lab, one in fresh.items() if one.refused}
-        return Look(tuple(sorted(fresh.keys() - refused.keys())), tuple(sorted(gone | refused.keys())), refused)
+        self._kept = {lab: news[lab].kept if lab in news else self._kept[lab] for lab in sorted(stamps)}
+        refused = {lab: one.kept.refused for lab, one in news.items() if one.kept.refused}
+        fresh = {lab: one.declared for lab, one in news.items() if one.declared is not None}
+        return Look(fresh, tuple(sorted(gone | refused.keys())), refused)
+
+    def _known(self, lab: str, stamp: _Stamp) -> bool:
+        return lab in self._kept and self._kept[lab].stamp == stamp
 
 
 def _stamps() -> dict[str, _Stamp]:
@@ -77,14 +86,19 @@ def _about(entry: os.DirEntry[str]) -> list[os.stat_result]:
         return []
 
 
-def _read(lab: str, stamp: _Stamp) -> Kept:
+def _read(lab: str, stamp: _Stamp) -> _New:
     try:
-        declared = _state.load(lab)
+        kept = _state.load(lab)
     except LabError as error:
-        return Kept(stamp, str(error))
-    if not isinstance(declared, dict) or declared.get("lab") != lab:
-        return Kept(stamp, "its file is no declared state of this lab; deploy the lab again")
-    if declared.get("format", FORMAT) != FORMAT:
+        return _New(Kept(stamp, str(error)), None)
+    if not isinstance(kept, dict) or kept.get("lab") != lab:
+        return _New(Kept(stamp, "its file is no declared state of this lab; deploy the lab again"), None)
+    if kept.get("format", FORMAT) != FORMAT:
         hint = "run archetype.lab.prepare_servers, or deploy the lab again"
-        return Kept(stamp, f"its declared state has format {declared.get('format')}, and this watcher knows {FORMAT}; {hint}")
-    return Kept(stamp, machines=bool(declared.get("vms")))
+        return _New(Kept(stamp, f"its declared state has format {kept.get('format')}, and this watcher knows {FORMAT}; {hint}"), None)
+    try:
+        declared = Declared.from_params(kept)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        why = f"its declared state cannot be understood ({type(error).__name__}: {error}); deploy the lab again"
+        return _New(Kept(stamp, why), None)
+    return _New(Kept(stamp, machines=bool(declared.vms)), declared)

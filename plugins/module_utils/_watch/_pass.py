@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
 OWNER = "archetype-lab-watch"
+RUNNING = "running"
 _LONGEST = 300
 
 Json = dict[str, t.Any]
@@ -40,6 +41,12 @@ class Outcome:
         """Seconds until the first object that waits is tried again; None where none waits."""
         nexts = [datetime.fromisoformat(one["next"]) for one in (self.report or {}).get("waiting", ())]
         return (min(nexts) - datetime.now(tz=timezone.utc)).total_seconds() if nexts else None
+
+    @property
+    def running(self) -> dict[str, bool]:
+        """Which nodes run; those are left out of which it is not known."""
+        nodes = (self.report or {}).get("nodes", ())
+        return {one["name"]: one["status"] == RUNNING for one in nodes if one.get("status")}
 
 
 def make(open_server: t.Callable[[], Server], lab: str, trigger: str) -> Outcome:

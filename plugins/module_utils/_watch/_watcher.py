@@ -17,13 +17,19 @@ from ansible_collections.archetype.lab.plugins.module_utils._ownership import LA
 from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance, _pass
 from ansible_collections.archetype.lab.plugins.module_utils._watch._backends import Backends, warm_up
 from ansible_collections.archetype.lab.plugins.module_utils._watch._counts import Counts
-from ansible_collections.archetype.lab.plugins.module_utils._watch._events import Inbox, follow
+from ansible_collections.archetype.lab.plugins.module_utils._watch._events import Event, Inbox, follow
 from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
 from ansible_collections.archetype.lab.plugins.module_utils._watch._loop import Loop, Pass
+from ansible_collections.archetype.lab.plugins.module_utils._watch._peers import Peers
+
+if t.TYPE_CHECKING:
+    from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 
 LOOK = 0.5
 """Seconds between two looks at which labs are there."""
 
+_TOLD = ("at", "ms", "links", "nodes", "orphans", "waiting")
+"""Of a report, for metrics."""
 Json = dict[str, t.Any]
 
 
@@ -39,6 +45,7 @@ class Watcher:
         self._loop = Loop()
         self._backends = Backends()
         self._counts = Counts(_instance.version())
+        self._peers = Peers(lambda lab: self.inbox.put(Event("peers", lab)), say)
         self._reports: dict[str, Json] = {}
         self._said: dict[str, tuple[str, ...]] = {}
         self._looked = -LOOK
@@ -63,6 +70,7 @@ class Watcher:
         follow("ovsdb", lambda: ovsdb.changes(_server.OVSDB_SOCKET), self.inbox, self._say)
         follow("netlink", netlink.changes, self.inbox, self._say)
         follow("docker", lambda: docker.changes(LAB), self.inbox, self._say)
+        self._peers.begin()
 
     def run(self) -> None:
         """Until it is told to end."""
@@ -72,11 +80,12 @@ class Watcher:
             self._look()
             todo = self._loop.next(time.monotonic())
             if isinstance(todo, Pass):
-                self._pass(todo)
+                self._make_pass(todo)
                 todo = 0.0
             self._backends.idle(time.monotonic())
             until_look = self._looked + LOOK - time.monotonic()
             self._hear(min(todo, until_look))
+        self._peers.close()
         self._backends.close()
 
     def once(self) -> bool:
@@ -116,21 +125,32 @@ class Watcher:
         for lab, why in look.refused.items():
             self._say(f"lab {lab} is left alone: {why}")
         for lab in look.gone:
-            if lab in self._loop.labs:
-                self._say(f"lab {lab} is no longer watched")
-            self._loop.forget(lab)
-            self._reports.pop(lab, None)
-            self._said.pop(lab, None)
-            self._counts.forget(lab)
+            self._forget(lab)
+        for lab, declared in look.fresh.items():
+            self._add(lab, declared)
         if look.gone:
             self._tell_metrics()
-        for lab in look.fresh:
-            known = lab in self._loop.labs
-            self._say(f"lab {lab}: declared anew" if known else f"lab {lab} is watched")
-            self._loop.add(lab, "declared anew" if known else "start", now)
         if self._labs.machines and not self._libvirt:
             self._libvirt = True
             self._listen_to_libvirt()
+
+    def _add(self, lab: str, declared: Declared) -> None:
+        known = lab in self._loop.labs
+        self._say(f"lab {lab}: declared anew" if known else f"lab {lab} is watched")
+        self._loop.add(lab, "declared anew" if known else "start", time.monotonic())
+        try:
+            self._peers.declare(declared)
+        except LabError as error:
+            self._say(f"lab {lab}: nothing is known of nodes on other servers: {error}")
+
+    def _forget(self, lab: str) -> None:
+        if lab in self._loop.labs:
+            self._say(f"lab {lab} is no longer watched")
+        self._loop.forget(lab)
+        self._peers.forget(lab)
+        self._counts.forget(lab)
+        self._reports.pop(lab, None)
+        self._said.pop(lab, None)
 
     def _listen_to_libvirt(self) -> None:
         """Only where a lab has machines: many servers have no libvirt."""
@@ -138,7 +158,7 @@ class Watcher:
 
         follow("libvirt", libvirt.changes, self.inbox, self._say)
 
-    def _pass(self, todo: Pass) -> None:
+    def _make_pass(self, todo: Pass) -> None:
         lab, trigger = todo
         if _pass.locked(lab):
             self._loop.locked(lab, time.monotonic())
@@ -155,14 +175,15 @@ class Watcher:
         self._backends.passed(now, failed=bool(outcome.errors))
         self._loop.done(lab, now, changed=bool(outcome.changes), failed=bool(outcome.errors), wait=outcome.wait)
         if outcome.report is not None:
-            self._reports[lab] = {name: outcome.report.get(name) for name in ("at", "ms", "links", "nodes", "orphans", "waiting")}
+            self._reports[lab] = {name: outcome.report.get(name) for name in _TOLD}
+            self._peers.tell(lab, outcome.running)
         self._counts.passed(lab, trigger, repairs=len(outcome.changes), failures=len(outcome.errors))
         self._tell(lab, outcome, trigger)
         self._tell_metrics()
 
     def _tell_metrics(self) -> None:
         try:
-            _metrics.write(_metrics.render(self._reports, self._counts.facts({})))
+            _metrics.write(_metrics.render(self._reports, self._counts.facts(self._peers.dropped())))
         except LabError as error:
             self._say_once("metrics", (str(error),))
         else:

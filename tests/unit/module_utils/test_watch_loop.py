@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -132,7 +133,7 @@ def test_where_nothing_happens_there_is_a_pass_every_minute(watch: Watch) -> Non
     times = [at for at, _lab, _trigger in watch.made]
     assert len(times) == 10
     assert {trigger for _at, _lab, trigger in watch.made} == {"time"}
-    assert all(later - earlier == pytest.approx(FULL) for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier == pytest.approx(FULL) for earlier, later in itertools.pairwise(times))
 
 
 def test_what_happens_during_a_pass_is_looked_at_after_it(watch: Watch) -> None:
@@ -196,7 +197,7 @@ def test_what_failed_without_saying_when_is_tried_again_ever_later(watch: Watch)
         watch.due()
         gaps.append(watch.now - before)
     assert gaps[0] < 0.3
-    assert all(later >= earlier * 0.99 for earlier, later in zip(gaps, gaps[1:], strict=False))
+    assert all(later >= earlier * 0.99 for earlier, later in itertools.pairwise(gaps))
     assert gaps[-1] == pytest.approx(LAST_RETRY)
     watch.make(watch.due())
     watch.made.clear()
