@@ -24,11 +24,16 @@ _SHARED = ("management", "segment:")
 """Links that are a switch and no cable: what is at another end of them shows nowhere."""
 
 
+def is_cable(link: Link) -> bool:
+    """Whether what is at one end of a link shows at the other."""
+    return len(link.endpoints) == 2 and not link.key.startswith(_SHARED)
+
+
 def stopped_ends(links: t.Sequence[Link], stopped: t.Collection[str]) -> dict[str, str]:
     """The links with two ends of which a node does not run, with that node; of two such, the first."""
     found: dict[str, str] = {}
     for link in links:
-        if len(link.endpoints) != 2 or link.key.startswith(_SHARED):
+        if not is_cable(link):
             continue
         off = [one.node for one in link.endpoints if one.node in stopped]
         if off:
