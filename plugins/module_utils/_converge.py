@@ -138,7 +138,7 @@ class Converger:
         bridge = attempt(lambda: _bridge.plan([self.declared.bridge], _bridge.read(self.server)))
         containers = attempt(self._plan_containers)
         vms = attempt(lambda: self._plan_vms(bridge))
-        self._cut_carriers(containers, vms)
+        vms = self._cut_carriers(containers, vms)
         self._ask_for_taps(vms)
         fresh = containers.fresh_sandboxes if containers else frozenset()
         ports = attempt(lambda: self._plan_ports(fresh))
@@ -184,13 +184,16 @@ class Converger:
         found = _vms.plan(want, have, lab=self.lab, prune=True, recreate=due & {*run.recreate}, restart=due & {*run.restart})
         return self._sparing("vms", found)
 
-    def _cut_carriers(self, containers: ContainersPlan | None, vms: _vms.VmsPlan | None) -> None:
-        """The near end of a link has no carrier while the node at its far end does not run, and nobody is about to start it."""
-        if containers is None or vms is None:
-            return
-        self.stopped |= _containers.stopped(containers) | _vms.stopped(vms)
+    def _cut_carriers(self, containers: ContainersPlan | None, vms: _vms.VmsPlan | None) -> _vms.VmsPlan | None:
+        """The near end of a link has no carrier while the node at its far end does not run, and nobody is about to start it.
+
+        A container sees that its port is down; a guest has to be told.
+        """
+        if containers is not None and vms is not None:
+            self.stopped |= _containers.stopped(containers) | _vms.stopped(vms)
         if self.stopped:
             self._ask_for_ports(_carriers.overlay(self.declared, self.stopped))
+        return vms and vms.cutting({port.name for port in self.wanted_ports.ports if not port.enabled})
 
     def _ask_for_taps(self, vms: _vms.VmsPlan | None) -> None:
         """Taps are for QEMU to open, and those of a machine that is ended before may be made anew."""
