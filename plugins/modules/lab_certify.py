@@ -18,6 +18,7 @@ description:
   - For links between servers it takes three tasks, each on all servers, with the same O(token) - O(step=listen), O(step=send) and
     O(step=collect). One server alone does it with O(step=all).
   - Reports what was seen, and does not fail because of a broken link; M(archetype.lab.lab_report) decides.
+  - Where a lab was deployed, the server remembers until its next boot which links were proven when; see M(archetype.lab.lab_info).
 extends_documentation_fragment:
   - archetype.lab.attributes
   - archetype.lab.attributes.actiongroup_lab
@@ -228,12 +229,15 @@ msg:
   sample: "check mode: step send is not run, no frame is sent"
 """
 
+import os
 import secrets
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.archetype.lab.plugins.module_utils import _argspec, _lock
+from ansible_collections.archetype.lab.plugins.module_utils import _argspec, _lock, _server, _standing
 from ansible_collections.archetype.lab.plugins.module_utils._certify import run as certify
+from ansible_collections.archetype.lab.plugins.module_utils._certify.proofs import proofs
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Link
 from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -272,6 +276,8 @@ def main() -> None:
         )
         with Server() as server:
             done = certify.STEPS[step](run, server)
+        if step in ("collect", "all") and os.path.isdir(_server.run_path(run.lab)):
+            _standing.prove(run.lab, proofs(run.links, run.server, done), time.time())
         released = {"released": _lock.release(run.lab, run.token)} if step == "collect" and params["unlock"] else {}
         return {"changed": False, **done, **released}
 

@@ -74,6 +74,10 @@ options:
     type: list
     elements: path
     default: []
+  journal:
+    description: How many entries of the journal, in which it is written what was seen and mended of the lab, the last ones.
+    type: int
+    default: 5
 """
 
 EXAMPLES = r"""
@@ -159,6 +163,16 @@ observed:
           only C(missing), which is the reason.
         - Null without O(vms=true).
       type: dict
+    watcher:
+      description:
+        - Whether the server keeps itself as declared - C(state), which is V(running), V(stopped) or V(absent) (not installed), C(pid),
+          C(since), and C(version) of what is installed.
+      type: dict
+    reconciler:
+      description:
+        - What is known of passes over the lab - C(report), the last one as M(archetype.lab.lab_reconcile) returns it, without its changes,
+          or null; C(held), links and nodes that are left alone; C(journal), the last entries, oldest first.
+      type: dict
   sample:
     format: 1
     server: srv1
@@ -177,6 +191,8 @@ observed:
     vms: []
     disks: {}
     libvirt: null
+    watcher: {state: running, pid: 812, since: "2026-11-21T10:00:00+00:00", version: 3f2a9c1d5e7b8f60}
+    reconciler: {report: null, held: [], journal: []}
 """
 
 import typing as t
@@ -204,12 +220,13 @@ def main() -> None:
             "management": {"type": "bool", "default": False},
             "vms": {"type": "bool", "default": False},
             "disks": {"type": "list", "elements": "path", "default": []},
+            "journal": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )
     params = module.params
     wanted: dict[str, t.Any] = {name: tuple(params[name]) for name in lists}
-    flags = {name: params[name] for name in ("peers_needed", "management", "vms")}
+    flags = {name: params[name] for name in ("peers_needed", "management", "vms", "journal")}
     query = Query(params["lab"], params["server"], params["bridge"], **{**wanted, **flags})
 
     def work() -> dict[str, object]:

@@ -47,6 +47,14 @@ options:
     description: Whether links and nodes that could not be mended lately wait for their time. Otherwise everything is tried.
     type: bool
     default: false
+  retries:
+    description: How often it is tried again where another process was at work on the server, or something could not be read.
+    type: int
+    default: 3
+  delay:
+    description: Seconds before it is tried again.
+    type: int
+    default: 2
 """
 
 EXAMPLES = r"""
@@ -166,6 +174,8 @@ def main() -> None:
             "owner": {"type": "str", "default": "someone"},
             "token": {"type": "str", "default": "", "no_log": False},
             "patient": {"type": "bool", "default": False},
+            "retries": {"type": "int", "default": 3},
+            "delay": {"type": "int", "default": 2},
         },
         supports_check_mode=True,
     )

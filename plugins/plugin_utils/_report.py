@@ -18,6 +18,7 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._node_states import 
 from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import Outcome, describe_change, joined
 from ansible_collections.archetype.lab.plugins.plugin_utils._proof import Proof
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
+from ansible_collections.archetype.lab.plugins.plugin_utils._watched import IN_SYNC, Watched
 
 LINK_STATES = ("up", "down", "error", "pending")
 NODE_STATES = ("ready", "starting", "stopped", "error", "pending")
@@ -30,14 +31,26 @@ _ON_BRIDGE = {"tag", "trunks", "vlan_mode"}
 _LINK_FIELDS = ("type", "far", "proof", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")
 
 
-def make_report(plan: Json, results: Json, *, predicted: bool = False, patient: bool = False) -> dict[str, t.Any]:
+def make_report(
+    plan: Json,
+    results: Json,
+    *,
+    predicted: bool = False,
+    patient: bool = False,
+    hold: t.Collection[str] | None = None,
+    at: str = "",
+    journal: int | None = None,
+) -> dict[str, t.Any]:
     """The report on a run, as JSON values.
 
-    results: server -> C({converge, certify, info, ready, unreachable}), each as the module returned it, or absent where it did not run.
-    info counts only where converge is absent. predicted: converge ran in check mode, so that its changes are differences that are
-    still there. patient: a node that is late is starting; else it is an error.
+    results: server -> C({converge, certify, info, ready, reconcile, watch, unreachable}), each as the module returned it, or absent where
+    it did not run. info counts only where converge is absent. reconcile is what lab_reconcile said, which is given as converge too.
+    watch is C(watcher) and C(reconciler) of lab_info. predicted: converge ran in check mode, so that its changes are differences that are
+    still there. patient: a node that is late is starting; else it is an error. hold: links and nodes that are left alone; None is what the
+    servers say of it.
+    at: the time of the report. journal: how many entries of the servers' journals are in it; None where nobody asked.
     """
-    return _Reporter(plan, results, predicted, patient).report()
+    return _Reporter(plan, results, predicted, patient, hold).report(at, journal)
 
 
 def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
@@ -66,27 +79,38 @@ def failed_links(plan: Json, results: Json) -> dict[str, list[str]]:
 
 
 class _Reporter:
-    def __init__(self, plan: Json, results: Json, predicted: bool = False, patient: bool = False) -> None:
+    def __init__(
+        self, plan: Json, results: Json, predicted: bool = False, patient: bool = False, hold: t.Collection[str] | None = None
+    ) -> None:
         self.plan = plan
         self.predicted = predicted
+        self.watched = Watched(results)
+        self.held = self.watched.held() if hold is None else set(hold)
+        self.differing: Json = plan.get("differences") or {"links": {}, "nodes": {}}
+        self.off = {port["link"] for part in plan["slices"].values() for port in part["ports"] if port.get("enabled") is False}
         self.nodes: Json = plan["nodes"]
         self.links: Json = plan["links"]
         self.outcomes = {server: Outcome(plan, server, results.get(server) or {}) for server in sorted(plan["slices"])}
         self.certifying = any(one.certified is not None or one.certify_error for one in self.outcomes.values())
-        self.devices = NodeStates(plan, self.outcomes, predicted=predicted, patient=patient, certifying=self.certifying)
+        self.looking = self.certifying or self.watched.compared
+        """Whether this run tells how the lab is, and not only what would be done to it."""
+        self.devices = NodeStates(plan, self.outcomes, predicted=predicted, patient=patient, certifying=self.looking)
         self.proof = Proof(plan, {server: one.certified for server, one in self.outcomes.items() if one.certified is not None})
 
-    def report(self) -> dict[str, t.Any]:
-        self.node_states = {name: self.devices.state(name, self.node_names(name)) for name in sorted(self.nodes)}
+    def report(self, at: str = "", journal: int | None = None) -> dict[str, t.Any]:
+        self.at = at
+        self.node_states = {name: self._node_state(name) for name in sorted(self.nodes)}
         link_states = {key: self._link_state(key) for key in sorted(self.links)}
         servers = {server: self._server(outcome) for server, outcome in self.outcomes.items()}
         states = {
             "links": Counter(state for state, _reason in link_states.values()),
             "nodes": Counter(state for state, _reason in self.node_states.values()),
         }
+        orphans = self.watched.orphans()
         return {
             "lab": self.plan["lab"],
-            "ok": not (self._wrong(states) or any(one["state"] != "ok" for one in servers.values())),
+            "at": at,
+            "ok": not (self._wrong(states) or any(one["state"] != "ok" for one in servers.values()) or (self.watched.compared and orphans)),
             "summary": {
                 "links": {state: states["links"][state] for state in LINK_STATES},
                 "nodes": {state: states["nodes"][state] for state in NODE_STATES},
@@ -95,19 +119,32 @@ class _Reporter:
             "nodes": [self._node(name, *self.node_states[name]) for name in self.node_states],
             "notes": [*self.plan["notes"], *self.proof.notes],
             "servers": servers,
+            "orphans": orphans,
+            "waiting": self.watched.waiting(),
+            "held": sorted(self.held),
+            **({} if journal is None else {"journal": self.watched.journal(journal)}),
         }
 
     def _wrong(self, states: t.Mapping[str, Counter[str]]) -> bool:
-        """Every node is declared to run: one that does not is wrong, once somebody looked, and so are its links."""
-        stopped = self.certifying and states["nodes"]["stopped"]
-        return bool(states["links"]["error"] or states["nodes"]["error"] or stopped)
+        """Every node is declared to run: one that does not is wrong, once somebody looked, and so are its links; but for what is held."""
+        stopped = [name for name, (state, _reason) in self.node_states.items() if state == "stopped" and name not in self.held]
+        return bool(states["links"]["error"] or states["nodes"]["error"] or (self.looking and stopped))
 
     def _link(self, key: str, state: str, reason: str) -> dict[str, t.Any]:
         link = self.links[key]
+        word, detail = self.watched.link_word(key, link["servers"])
+        proven = self.watched.proven(key, link["servers"])
+        if self.proven(key):
+            proven = {"by": link["proof"] if state == "up" else "", "at": self.at if state == "up" else ""}
         return {
             "key": key,
             "state": state,
             "reason": reason,
+            "since": self.watched.since(key, link["servers"], state),
+            "proven": proven,
+            "word": word,
+            "detail": detail,
+            "held": key in self.held,
             **{name: link[name] for name in _LINK_FIELDS},
         }
 
@@ -118,6 +155,8 @@ class _Reporter:
             "state": state,
             "reason": reason,
             "since": self.devices.since(name),
+            **dict(zip(("word", "detail"), self.watched.node_word(name, node["server"]), strict=True)),
+            "held": name in self.held,
             **{field: node[field] for field in ("type", "kind", "server", "container", "domain", "image", "shell")},
             "console": node.get("console"),
             "management": {family: (node["management"] or {}).get(family, "") for family in ("ipv4", "ipv6")},
@@ -147,12 +186,18 @@ class _Reporter:
 
     # servers
 
-    def _server(self, outcome: Outcome) -> dict[str, str]:
+    def _server(self, outcome: Outcome) -> dict[str, t.Any]:
+        """Whether all is well beside its links and nodes, whether it watches itself, and when it last did."""
+        state, reason = self._server_state(outcome)
+        known = {"watcher": self.watched.watcher(outcome.server), "last_pass": self.watched.last_pass(outcome.server)}
+        return {"state": state, "reason": reason, **known}
+
+    def _server_state(self, outcome: Outcome) -> State:
         """Every error is told somewhere: what is neither a link's nor a node's is the server's."""
         if outcome.unreachable:
-            return {"state": "unreachable", "reason": outcome.unreachable}
+            return "unreachable", outcome.unreachable
         if outcome.broken:
-            return {"state": "error", "reason": outcome.broken}
+            return "error", outcome.broken
         names: set[str] = set()
         for key, link in self.links.items():
             if outcome.server in link["servers"]:
@@ -163,22 +208,52 @@ class _Reporter:
         reasons = outcome.errors_beside(names)
         if outcome.certify_error:
             reasons.append(f"certification failed: {outcome.certify_error}")
-        return {"state": "error" if reasons else "ok", "reason": joined(reasons)}
+        if self.predicted and self.watched.compared:
+            reasons += self.watched.faults_of_server(outcome.server)
+        return "error" if reasons else "ok", joined(reasons)
+
+    # nodes
+
+    def _node_state(self, name: str) -> State:
+        """What somebody holds may be as it is."""
+        state, reason = self.devices.state(name, self.node_names(name))
+        if name in self.differing["nodes"]:
+            state, reason = "error", joined([self.differing["nodes"][name], reason])
+        if name in self.held and state in ("error", "stopped"):
+            return "stopped", joined(["held", reason])
+        return state, reason
 
     # links
 
     def _link_state(self, key: str) -> State:
+        """What somebody holds may be as it is: then it is down, and no error."""
+        state, reason = self._judged(key)
+        if key in self.held and state == "error":
+            return "down", joined(["held", reason])
+        return state, reason
+
+    def proven(self, key: str) -> bool:
+        """Whether this run looked at what proves a link, on any of its servers."""
+        return any(self.outcomes[server].certified is not None for server in self.links[key]["servers"] if server in self.outcomes)
+
+    def _judged(self, key: str) -> State:
         link = self.links[key]
         ends = link["endpoints"]
         errors = [reason for server in link["servers"] for reason in self._link_errors(key, server)]
+        if key in self.differing["links"]:
+            errors.insert(0, self.differing["links"][key])
         if errors:
             return "error", joined(errors)
         stopped = sorted({end["node"] for end in ends if self.node_states.get(end["node"], ("", ""))[0] == "stopped"})
         if (len(ends) < 2 and link["proof"] == "frames") or stopped:
             return "down", f"node {', '.join(stopped)} is stopped" if stopped else "only one endpoint" if ends else "no endpoint"
+        if key in self.off:
+            return "down", "it is declared down"
         differences = [text for server in link["servers"] for text in self._differences(key, server)]
         unproven = [self.outcomes[server] for server in link["servers"] if self.outcomes[server].certified is None]
         if len(unproven) == len(link["servers"]) and not any(one.certify_error for one in unproven):
+            if self.watched.compared:
+                return self._remembered(key, differences)
             if differences and not (self.predicted and not self.certifying):
                 return "error", joined(differences)
             silent = all(one.silent for one in unproven)
@@ -190,6 +265,15 @@ class _Reporter:
             return "error", joined(faults)
         silent_ends = self.proof.without_carrier(key) if link["proof"] == "device" else ""
         return ("down", silent_ends) if silent_ends else ("up", "")
+
+    def _remembered(self, key: str, differences: t.Sequence[str]) -> State:
+        """How a link is that was compared in this run, and not sent frames through: as its servers know it, where nothing differs."""
+        servers = self.links[key]["servers"]
+        word, detail = self.watched.link_word(key, servers)
+        if differences or word not in ("", IN_SYNC):
+            return "error", detail or joined(differences)
+        state, reason = self.watched.standing(key, servers)
+        return (state, reason) if state else ("pending", "not certified")
 
     def _link_errors(self, key: str, server: str) -> list[str]:
         outcome = self.outcomes[server]

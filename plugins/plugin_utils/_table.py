@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import textwrap
 import typing as t
+from datetime import datetime
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
@@ -16,32 +17,46 @@ _LINK_WIDTH = 44
 _REASON_WIDTH = 24
 _MOST_TAGS = 3
 _GAP = "  "
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+_LINK_TITLES = ("LINK", "STATE", "FOR", "DRIFT", "SERVERS: TAG", "VNI", "MTU", "REASON")
+_NODE_TITLES = ("NODE", "KIND", "SERVER", "ADDRESS", "STATE", "DRIFT", "SHELL OR REASON")
+_SERVER_TITLES = ("SERVER", "WATCHER", "FOR", "LAST PASS")
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 """Stands for the spaces of a command while lines are wrapped, so that it can be copied whole."""
 
 
 def render_report(report: Json, width: int = 120) -> str:
     """Links, nodes, what servers and notes there are to tell of, and a line that sums up."""
+    at = report.get("at") or ""
     parts = [
-        _table(("LINK", "STATE", "SERVERS: TAG", "VNI", "MTU", "REASON"), [_link_row(one) for one in report["links"]], width),
-        _table(("NODE", "KIND", "SERVER", "ADDRESS", "STATE", "SHELL OR REASON"), [_node_row(one) for one in report["nodes"]], width),
+        _table(_LINK_TITLES, [_link_row(one, at) for one in report["links"]], width),
+        _table(_NODE_TITLES, [_node_row(one) for one in report["nodes"]], width),
+        _table(_SERVER_TITLES, [_server_row(name, one, at) for name, one in report["servers"].items()], width) if _watched(report) else "",
         _reasons(
             {f"server {name}": one["reason"] or one["state"] for name, one in report["servers"].items() if one["state"] != "ok"}, width
         ),
+        "\n".join(line for text in _further(report, at) for line in _wrapped(text, width)),
+        _journal(report.get("journal") or (), width),
         "\n".join(line for note in report["notes"] for line in _wrapped(f"note: {note}", width)),
         _summary(report),
     ]
     return "\n\n".join(part for part in parts if part).replace(_UNBROKEN, " ") + "\n"
 
 
-def _link_row(link: Json) -> tuple[str, ...]:
+def _link_row(link: Json, at: str) -> tuple[str, ...]:
     tags = [f"{server}: {tag}" for server, tag in sorted(link["tags"].items())]
     if not tags:
         tags = sorted({end["server"] for end in link["endpoints"]})
     tags[_MOST_TAGS:] = [f"{len(tags) - _MOST_TAGS} more"] if len(tags) > _MOST_TAGS else []
     vni = "" if link["vni"] is None else str(link["vni"])
     mtu = "" if link["mtu"] is None else str(link["mtu"])
-    return _shortened(link["key"], _LINK_WIDTH), _state(link), ", ".join(tags), vni, mtu, link["reason"]
+    age = _age(link.get("since") or "", at)
+    return _shortened(link["key"], _LINK_WIDTH), _state(link), age, _drift(link), ", ".join(tags), vni, mtu, link["reason"]
+
+
+def _drift(one: Json) -> str:
+    """How a link or node compares with what is declared, where this run compared; and whether it is left alone."""
+    return ", ".join(word for word in (one.get("word"), "held" if one.get("held") else "") if word)
 
 
 def _state(link: Json) -> str:
@@ -53,7 +68,57 @@ def _node_row(node: Json) -> tuple[str, ...]:
     address = node["management"]["ipv4"] or node["management"]["ipv6"]
     shell = node["shell"].replace(" ", _UNBROKEN)
     words = [shell, node["reason"]] if node["state"] in ("ready", "starting") else [node["reason"] or shell]
-    return node["name"], node["kind"], node["server"], address, node["state"], "; ".join(filter(None, words))
+    if node.get("detail") and not node["reason"]:
+        words.append(node["detail"])
+    return node["name"], node["kind"], node["server"], address, node["state"], _drift(node), "; ".join(filter(None, words))
+
+
+def _watched(report: Json) -> bool:
+    """Whether how servers watch themselves is told: to who asks how the lab is, and where it is not the same on all of them."""
+    states = {one["watcher"]["state"] for one in report["servers"].values() if one.get("watcher")}
+    return bool(states) and ("journal" in report or "stopped" in states or len(states) > 1)
+
+
+def _server_row(name: str, server: Json, at: str) -> tuple[str, ...]:
+    watcher = server.get("watcher") or {}
+    state = {"absent": "not installed"}.get(watcher.get("state", ""), watcher.get("state", ""))
+    last = server.get("last_pass")
+    if not last:
+        return name, state or "unknown", _age(watcher.get("since") or "", at), "none"
+    done = ", ".join(f"{count} {action}" for action, count in (last.get("plan") or {}).items()) or "nothing to do"
+    ago = _age(last["at"], at)
+    when = f"{ago} ago" if ago else last["at"]
+    return name, state or "unknown", _age(watcher.get("since") or "", at), f"{when} ({last['trigger']}, {last['ms']} ms): {done}"
+
+
+def _further(report: Json, at: str) -> t.Iterator[str]:
+    """What is there and not declared, and what is tried again later."""
+    for one in report.get("orphans") or ():
+        yield f"orphan on {one['server']}: {one['name']}" + (f" ({one['detail']})" if one.get("detail") else "")
+    for one in report.get("waiting") or ():
+        left = _age(at, one["next"])
+        when = f"next try in {left}" if left else "next try now"
+        yield f"waiting on {one['server']}: {one['name']}, {one['failures']} failures, {when}: {one['reason']}"
+
+
+def _journal(entries: t.Sequence[Json], width: int) -> str:
+    lines: list[str] = []
+    for one in entries:
+        told = [*(f"saw {seen}" for seen in one.get("seen") or ()), *map(str, one.get("done") or ()), *map(str, one.get("errors") or ())]
+        head = f"{one.get('at', '')[:19].replace('T', ' ')} {one.get('server', '')} ({one.get('trigger', '')}, {one.get('ms', 0)} ms): "
+        lines += _wrapped(head + ("; ".join(told) or "nothing"), width)
+    return "\n".join(["JOURNAL (UTC)", *lines]) if lines else ""
+
+
+def _age(since: str, at: str) -> str:
+    """The time between two times in one unit: C(12s), C(7m), C(3h), C(5d); empty where it cannot be said."""
+    try:
+        seconds = int((datetime.fromisoformat(at) - datetime.fromisoformat(since)).total_seconds())
+    except (TypeError, ValueError):
+        return ""
+    if seconds < 0:
+        return ""
+    return next(f"{seconds // size}{unit}" for size, unit in _UNITS if seconds >= size or size == 1)
 
 
 def _summary(report: Json) -> str:

@@ -26,6 +26,8 @@ MADE = topology([link("a:eth1", "b:eth1"), link("a:eth2", "c:eth1"), link("a:eth
 PLAN = make_plan(lab_file(MADE, pins={"a": "srv1", "b": "srv1", "c": "srv2"}), servers(2), {})
 SHARED = make_plan(lab_file(MADE, pins={"a": "srv1", "b": "srv1", "c": "srv2"}, overlay_mode="shared"), servers(2), {})
 
+UNWATCHED = {"watcher": None, "last_pass": None}
+
 
 def certified(plan, server):
     frames, ports = [], {}
@@ -82,7 +84,7 @@ def test_all_is_up_and_ready_when_every_frame_arrived():
     assert report["ok"]
     assert report["summary"]["links"] == {"up": 3, "down": 0, "error": 0, "pending": 0}
     assert report["summary"]["nodes"] == {"ready": 3, "starting": 0, "stopped": 0, "error": 0, "pending": 0}
-    assert report["servers"] == {"srv1": {"state": "ok", "reason": ""}, "srv2": {"state": "ok", "reason": ""}}
+    assert report["servers"] == {server: {**UNWATCHED, "state": "ok", "reason": ""} for server in ("srv1", "srv2")}
     assert json.loads(json.dumps(report)) == report
 
 
@@ -191,7 +193,7 @@ def test_no_error_is_swallowed():
     results = good()
     results["srv1"]["converge"]["errors"] = [error("something-else")]
     report = make_report(PLAN, results)
-    assert report["servers"]["srv1"] == {"state": "error", "reason": "it broke; mend it"}
+    assert report["servers"]["srv1"] == {**UNWATCHED, "state": "error", "reason": "it broke; mend it"}
     assert not report["ok"]
 
 
