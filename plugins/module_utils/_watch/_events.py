@@ -22,12 +22,12 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import LabEr
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-"""Seconds before a source that was lost is tried again: the first time, and at most."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
+"""Seconds before a source that was lost is tried again: the first time, and at most. A daemon that is back is waited for by the whole lab."""
 
 
 class Event(t.NamedTuple):
-    """Something that may have changed a lab, or any of them where none is named. back: the source has only just begun to listen (again)."""
+    """Something that may have changed a lab, or any of them where none is named. back: its source was lost, and listens again."""
 
     source: str
     lab: str = ""
@@ -79,13 +79,12 @@ def _follow(source: str, listen: Callable[[], Iterator[str]], inbox: Inbox, say:
     pause = FIRST_PAUSE
     lost = False
     while True:
-        listening = False
         try:
             for lab in listen():
-                inbox.put(Event(source, lab, back=not listening))
+                inbox.put(Event(source, lab, lost))
                 if lost:
                     say(f"{source}: listening again")
-                listening, lost, pause = True, False, FIRST_PAUSE
+                lost, pause = False, FIRST_PAUSE
         except LabError as error:
             if not lost:
                 say(f"{source}: {error}")

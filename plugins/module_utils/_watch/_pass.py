@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.archetype.lab.plugins.module_utils import _journal, _lock
+from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _journal, _lock
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError
 from ansible_collections.archetype.lab.plugins.module_utils._reconcile import Pass, reconcile
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
@@ -49,8 +50,11 @@ class Outcome:
         return {one["name"]: one["status"] == RUNNING for one in nodes if one.get("status")}
 
 
-def make(open_server: t.Callable[[], Server], lab: str, trigger: str) -> Outcome:
+def make(open_server: t.Callable[[], Server], lab: str, trigger: str, *, anew: bool = False) -> Outcome:
+    """anew: what failed is tried now. A daemon was gone, which may be all that was wrong, and is back."""
     try:
+        if anew:
+            _forgive(lab)
         return _outcome(reconcile(open_server(), Pass(lab, owner=OWNER, trigger=trigger, patient=True)), ())
     except LockedError:
         return Outcome(busy=True)
@@ -61,6 +65,14 @@ def make(open_server: t.Callable[[], Server], lab: str, trigger: str) -> Outcome
     except Exception as error:  # noqa: BLE001 - a fault of ours in one lab must not leave the others unwatched
         where = traceback.extract_tb(error.__traceback__)[-1]
         return _failed(lab, trigger, (f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"[:_LONGEST],))
+
+
+def _forgive(lab: str) -> None:
+    """What somebody keeps changing waits on."""
+    tries = _backoff.load(lab)
+    now = time.time()
+    tries.settled(tries.waiting(now), now)
+    tries.save()
 
 
 def _said(error: LabError) -> tuple[str, ...]:

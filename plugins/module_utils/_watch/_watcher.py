@@ -48,6 +48,8 @@ class Watcher:
         self._peers = Peers(lambda lab: self.inbox.put(Event("peers", lab)), say)
         self._reports: dict[str, Json] = {}
         self._said: dict[str, tuple[str, ...]] = {}
+        self._anew: set[str] = set()
+        """Labs whose next pass tries what failed, as a daemon is back."""
         self._looked = -LOOK
         self._libvirt = False
 
@@ -108,6 +110,7 @@ class Watcher:
             self._loop.event(event.source, event.lab, time.monotonic())
             if event.back:
                 self._backends.close()  # what is open may be a connection to a daemon that has ended, which takes its time to find that out
+                self._anew.update(self._loop.labs)
         if self.all_now:
             self.all_now = False
             self._loop.event("asked for", "", time.monotonic())
@@ -151,6 +154,7 @@ class Watcher:
         self._counts.forget(lab)
         self._reports.pop(lab, None)
         self._said.pop(lab, None)
+        self._anew.discard(lab)
 
     def _listen_to_libvirt(self) -> None:
         """Only where a lab has machines: many servers have no libvirt."""
@@ -164,7 +168,7 @@ class Watcher:
             self._loop.locked(lab, time.monotonic())
             return
         self._loop.began(lab, time.monotonic())
-        outcome = _pass.make(self._backends.open, lab, trigger)
+        outcome = _pass.make(self._backends.open, lab, trigger, anew=lab in self._anew)
         now = time.monotonic()
         if outcome.busy:
             if _pass.locked(lab):
@@ -172,6 +176,7 @@ class Watcher:
             else:
                 self._loop.busy(lab, trigger, now)
             return
+        self._anew.discard(lab)
         self._backends.passed(now, failed=bool(outcome.errors))
         self._loop.done(lab, now, changed=bool(outcome.changes), failed=bool(outcome.errors), wait=outcome.wait)
         if outcome.report is not None:
