@@ -95,8 +95,11 @@ def install(want: Want, archive: bytes | None, *, check: bool = False) -> Done:
 
 
 def remove(*, check: bool = False) -> list[Change]:
-    """Remove all of it. Folders that something is mounted on stay, empty. Journals stay: runs write them too. Raises ApplyError."""
-    there = [path for path in (PROGRAM, LIBRARY, os.path.dirname(KEY), METRICS) if _anything(path)]
+    """Remove all of it, the program last, by which it is known that there is something.
+
+    Folders that something is mounted on stay, empty. Journals stay: runs write them too. Raises ApplyError.
+    """
+    there = [path for path in (METRICS, os.path.dirname(KEY), LIBRARY, PROGRAM) if _anything(path)]
     for path in () if check else there:
         _remove(path)
     return [Change("delete", "file", path) for path in there]

@@ -258,7 +258,7 @@ def test_what_cannot_be_is_refused_before_anything_is_done(place: Path, change: 
 def test_all_of_it_is_removed_and_only_once(place: Path) -> None:
     install()
     (place / "metrics").mkdir()
-    names = [str(place / name) for name in ("sbin/watch", "lib", "etc", "metrics")]
+    names = [str(place / name) for name in ("metrics", "etc", "lib", "sbin/watch")]
     assert [change.name for change in _installed.remove(check=True)] == names
     assert run() == "watching"
     assert [change.name for change in _installed.remove()] == names
