@@ -109,6 +109,13 @@ options:
     description: MTU of links for which the topology gives none. A link between servers has at most what the tunnel carries.
     type: int
     default: 9500
+  links_down:
+    description:
+      - Keys of links that are down, as a cable that is pulled is - the interfaces of their nodes have no carrier.
+      - They come up with the next deployment that does not name them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

@@ -39,7 +39,7 @@ def declare_port(
         "trunks": [],
         "vlan_mode": "dot1q-tunnel",
         "group": group,
-        "enabled": True,
+        "enabled": link["enabled"],
         "parent": "",
         "mode": "",
         "addresses": [address for address in (end.ipv4, end.ipv6) if address and addressed],

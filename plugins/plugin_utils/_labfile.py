@@ -33,6 +33,7 @@ _KEYS = (
     "kinds_path",
     "lab",
     "link_mtu",
+    "links_down",
     "management",
     "overlay_mode",
     "placement",
@@ -77,6 +78,7 @@ class _LabFileReader(Reader):
         self._unused_image_settings(topology, images, file.get("image_settings"))
         if self.boolean(file.get("management"), "management") is False:
             topology = replace(topology, management=replace(topology.management, enabled=False))
+        topology = self._links_down(topology, file.get("links_down"))
         local, cross = self._tags(file.get("tags"))
         lab_file = LabFile(
             path=self.problems.file,
@@ -244,6 +246,21 @@ class _LabFileReader(Reader):
                 self.problems.add(image, f"images: {quote(name)} has no replacement", "Name one, or take the line out")
             if topology is not _EMPTY and name not in used:
                 self.notes.append(f"images: no node has the image {quote(name)}. {self.near(name, used)}".strip())
+
+    def _links_down(self, topology: Topology, value: Value | None) -> Topology:
+        """The topology with these links down. Those whose interface is no device on its server have nothing that could be."""
+        links = dict(topology.links)
+        for item in self.scalars(value, "links_down"):
+            link = links.get(item.text)
+            if link is None and topology is not _EMPTY:
+                remedy = self.near(item.text, links) or "Write the key of a link as status_lab shows it: r1:eth1--r2:eth1"
+                self.problems.add(item, f"links_down: unknown link {quote(item.text)}", remedy)
+            elif link is not None and link.far is not None and link.far.type in ("macvlan", "dummy"):
+                what = f"links_down: link {word(link.key)} cannot be down: its interface is a device inside the node"
+                self.problems.add(item, what, "Take the line out, or the link")
+            elif link is not None:
+                links[item.text] = replace(link, enabled=False)
+        return replace(topology, links=links)
 
     def _overlay_mode(self, value: Value | None) -> str:
         mode = self.text(value, "overlay_mode")

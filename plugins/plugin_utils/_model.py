@@ -251,6 +251,7 @@ class TopologyLink:
     """A wire: two endpoints, or any number for a segment (a node of kind bridge in the file), or one and a far end.
 
     key: the canonical link key. mtu: what was asked for, None where the file is silent. vars, labels: as written.
+    enabled: false where the lab file has it down, as a cable that is pulled.
     """
 
     key: str
@@ -261,6 +262,7 @@ class TopologyLink:
     far: Far | None = None
     vars: t.Mapping[str, t.Any] = field(default_factory=dict)
     labels: t.Mapping[str, str] = field(default_factory=dict)
+    enabled: bool = True
 
     @property
     def on_bridge(self) -> bool:

@@ -306,8 +306,9 @@ class _Planner:
         return {
             "type": type_of(link),
             "far": far_json(link.far),
-            "proof": proof_of(link),
-            "probe": probe_of(link),
+            "proof": proof_of(link) if link.enabled else "device",
+            "probe": probe_of(link) if link.enabled else "device",
+            "enabled": link.enabled,
             "servers": servers,
             "segment": link.segment,
             "scope": "cross" if carrier else "local",

@@ -206,3 +206,18 @@ def test_nothing_but_lab_file_errors_whatever_a_lab_file_holds(tmp_path, seed):
             found = [str(problem) for problem in exc.problems]
             assert found, value
     assert loaded < 40
+
+
+TWO = TOPOLOGY + "    - endpoints: [a:eth2, b:eth2]\n    - {type: dummy, endpoint: {node: a, interface: eth3}}\n"
+
+
+def test_links_are_down_that_are_named(load):
+    lab = load(HEAD + "links_down: ['a:eth2--b:eth2']\n", TWO)
+    assert {key for key, link in lab.topology.links.items() if not link.enabled} == {"a:eth2--b:eth2"}
+    assert all(link.enabled for link in load(HEAD, TWO).topology.links.values())
+
+
+def test_only_links_of_the_topology_can_be_down_and_those_that_have_a_port(errors):
+    unknown, inside = errors(HEAD + "links_down: ['a:eth2--b:eth3', 'a:eth3--dummy']\n", TWO)
+    assert unknown == 't.lab.yml:3:14: links_down: unknown link "a:eth2--b:eth3". Did you mean "a:eth2--b:eth2"?'
+    assert "link a:eth3--dummy cannot be down" in inside
