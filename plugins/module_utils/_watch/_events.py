@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
-"""Seconds before a source that was lost is tried again: the first time, and at most. A daemon that is back is waited for by the whole lab."""
+"""Seconds before a source that was lost is tried again: the first time, and at most: a whole lab may wait for a daemon."""
 
 
 class Event(t.NamedTuple):
