@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,8 @@ def test_links_of_shared_tunnels_and_ipv6_count_as_well() -> None:
         "links": [{"key": LINK, "tag": 1}],
     }
     lab = Lab.of(declared(tunnels=[tunnel]))
-    assert (lab.paths, lab.addresses) == ({"2001:db8::1": ("2001:db8::2",)}, {"s2": {"2001:db8::2"}})
+    assert lab.paths == {"2001:db8::1": ("2001:db8::2",)}
+    assert lab.addresses == {"s2": {"2001:db8::2"}}
 
 
 def test_a_lab_on_one_server_tells_nobody() -> None:
@@ -360,7 +362,7 @@ def test_a_change_right_after_another_has_a_number_of_its_own() -> None:
 def test_each_process_has_a_higher_number_also_when_the_clock_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path / "state"))
     first = _peers.next_start()
-    monkeypatch.setattr(_peers.time, "time", lambda: 1000.0)
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
     assert _peers.next_start() == first + 1
     assert _peers.next_start() == first + 2
     assert [one.name for one in (tmp_path / "state").iterdir()] == [".watch-start"]
