@@ -146,7 +146,7 @@ class Converger:
         remade = {change.name for change in ports[1].changes if change.action in ("create", "recreate")} if ports else set()
         management = attempt(lambda: self._plan_management(remade))
         state = attempt(lambda: _state.save(self.lab, self.keep, check=True) if self.keep is not None else [])
-        if self.keep is None or state:  # what is kept already was looked at when it came to be kept
+        if state:  # what is kept already was looked at when it came to be kept
             errors += attempt(lambda: _others.clashes(self.declared, _others.read(self.lab))) or []
         if containers and ports:
             run_again(containers, {port.sandbox for port in self.declared.ports if port.name in remade})
