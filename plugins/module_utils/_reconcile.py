@@ -14,16 +14,15 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from dataclasses import replace
 
 from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _drift, _journal, _lock, _run_files, _standing, _state
-from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._converge import Converger, Stages
 from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT, Declared
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError, UndeclaredError
-from ansible_collections.archetype.lab.plugins.module_utils._outcome import LAYERS, Run
-from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
+from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
+from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Course, Pass, down_links, report_of
+from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -38,46 +37,6 @@ _HEAVY = 3
 """From this level on, all that a link has here is made anew."""
 
 Json = dict[str, t.Any]
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What is asked of a pass. trigger: why it is made, for the journal. patient: what failed lately is not tried before its time.
-
-    hold: link keys and nodes that are left alone from now on; None leaves held what is held.
-    """
-
-    lab: str
-    owner: str = "someone"
-    token: str = ""
-    ended: str = ""
-    trigger: str = "run"
-    check: bool = False
-    diff: bool = False
-    patient: bool = False
-    hold: t.Collection[str] | None = None
-
-
-@dataclass
-class _Course:
-    """What came of a pass. seen: changes that were due, with those that were left out. left: these alone.
-
-    refused: errors of planning. errors: of doing it.
-    """
-
-    declared: Declared
-    layers: dict[str, t.Sequence[Change]] = field(default_factory=dict)
-    seen: list[Change] = field(default_factory=list)
-    left: list[Change] = field(default_factory=list)
-    refused: list[LabError] = field(default_factory=list)
-    errors: list[LabError] = field(default_factory=list)
-    result: Json = field(default_factory=dict)
-    stopped: frozenset[str] = frozenset()
-    planned: bool = False
-
-    @property
-    def done(self) -> list[Change]:
-        return [change for layer in LAYERS for change in self.layers.get(layer, ())]
 
 
 def reconcile(server: Server, todo: Pass, declared: t.Mapping[str, t.Any] | None = None, *, now: t.Callable[[], float] = time.time) -> Json:
@@ -116,7 +75,7 @@ def _pass(server: Server, todo: Pass, keep: Json, now: t.Callable[[], float]) ->
     begun, clock = now(), time.monotonic()
     declared = Declared.from_params(keep)
     tries = _backoff.load(todo.lab)
-    course = _Course(declared)
+    course = Course(declared)
     try:
         _go(server, todo, keep, tries, course, begun)
     except Errors as several:
@@ -126,7 +85,7 @@ def _pass(server: Server, todo: Pass, keep: Json, now: t.Callable[[], float]) ->
     return _finish(todo, course, tries, begun, now(), round(1000 * (time.monotonic() - clock)))
 
 
-def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: _Course, begun: float) -> None:
+def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: Course, begun: float) -> None:
     waiting = frozenset(tries.waiting(begun)) if todo.patient else frozenset()
     converger, stages = _plan(server, todo, keep, tries, course, waiting)
     course.seen = [change for layer, changes in stages.changes().items() if layer != "state" for change in changes]
@@ -145,7 +104,7 @@ def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: _
 
 
 def _plan(
-    server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: _Course, waiting: frozenset[str]
+    server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: Course, waiting: frozenset[str]
 ) -> tuple[Converger, Stages]:
     """Planned without what is refused: what somebody else has in the way of one link must not keep the others from being mended."""
     declared = Declared.from_params(keep)
@@ -181,21 +140,16 @@ def _anew(declared: Declared, tries: _backoff.Tries, todo: Pass) -> frozenset[st
     """What lighter mending did not help: the port or tunnel itself at first, then all that its link has here."""
     if todo.check:
         return frozenset()
-    levels = {name: tries.level(name) for name in _wires(declared)}
+    levels = {name: tries.level(name) for name in Course(declared).wires}
     heavy = {name for name, level in levels.items() if level >= _HEAVY}
     links = {link.key for link in declared.links if not heavy.isdisjoint(declared.objects_of([link.key]))}
     return frozenset({name for name, level in levels.items() if level > 1} | declared.objects_of(links))
 
 
-def _wires(declared: Declared) -> frozenset[str]:
-    """Names of all ports and tunnels."""
-    return frozenset({*(port.name for port in declared.ports), *(one.name for one in declared.tunnels)})
-
-
 # -- what is told of it ---------------------------------------------------------------------------------------------
 
 
-def _finish(todo: Pass, course: _Course, tries: _backoff.Tries, begun: float, ended: float, took: int) -> Json:
+def _finish(todo: Pass, course: Course, tries: _backoff.Tries, begun: float, ended: float, took: int) -> Json:
     declared = course.declared
     errors = list(dict.fromkeys([*course.refused, *course.errors]))
     before = _drift.drift(declared, course.seen, course.refused if course.planned else errors)
@@ -204,9 +158,9 @@ def _finish(todo: Pass, course: _Course, tries: _backoff.Tries, begun: float, en
         touched = _named(_drift.drift(declared, course.done, ()))
         _count(tries, course, after, {name for sort, name in touched if sort != "server"}, errors, ended)
         links = {name for sort, name in touched if sort == "link"}
-        _standing.after_pass(todo.lab, after, links, errors, _down(declared, course.stopped), ended)
+        _standing.after_pass(todo.lab, after, links, errors, down_links(declared, course.stopped), ended)
     told = [*errors, tries.damage] if tries.damage is not None else errors
-    report = _report(todo, course, after, tries, begun, took, told)
+    report = report_of(todo, course, after, tries, begun, took, told)
     if not todo.check:
         _write_journal(todo, course, before, report, told)
         last = {name: value for name, value in report.items() if name not in ("declared", "diff")}
@@ -222,7 +176,7 @@ def _named(items: t.Iterable[_drift.Item]) -> set[tuple[str, str]]:
 
 def _count(
     tries: _backoff.Tries,
-    course: _Course,
+    course: Course,
     after: t.Sequence[_drift.Item],
     touched: set[str],
     errors: t.Sequence[LabError],
@@ -232,7 +186,7 @@ def _count(
     tried. What is refused, as something foreign is in its way, is no more likely to work when it is made anew."""
     failed = {one.name: one.detail for one in _drift.drift(course.declared, (), errors) if one.word in _FAILURES and one.sort != "server"}
     tried = [error for error in course.errors if course.planned and not isinstance(error, ReadError)]
-    failed.update({name: error.message for error in tried for name in error.objects if name in _wires(course.declared)})
+    failed.update({name: error.message for error in tried for name in error.objects if name in course.wires})
     for name, reason in sorted(failed.items()):
         tries.failed([name], reason, now)
     done = touched | {change.name for change in course.done if change.kind in ("port", "tunnel")}
@@ -242,98 +196,7 @@ def _count(
     tries.save()
 
 
-def _down(declared: Declared, stopped: t.Collection[str]) -> dict[str, str]:
-    """Links that are meant to be down, with the reason."""
-    found = {port.link: "it is declared down" for port in declared.ports if port.link and not port.enabled}
-    found.update(dict.fromkeys(declared.taken_back, "its far half failed"))
-    for link in declared.links:
-        gone = sorted({end.node for end in link.endpoints} & set(stopped))
-        if gone:
-            found[link.key] = f"node {', '.join(gone)} does not run"
-    return found
-
-
-def _report(
-    todo: Pass,
-    course: _Course,
-    items: t.Sequence[_drift.Item],
-    tries: _backoff.Tries,
-    begun: float,
-    took: int,
-    errors: t.Sequence[LabError],
-) -> Json:
-    declared = course.declared
-    changes = course.done
-    links = {one.name: one for one in items if one.sort == "link"}
-    nodes = {one.name: one for one in items if one.sort == "node"}
-    keys = [link.key for link in declared.links]
-    standing = _standing.load(todo.lab)
-    statuses = {one["node"]: one["status"] for sort in ("containers", "vms") for one in course.result.get(sort) or ()}
-    kinds = {**{one.node: ("container", one.kind) for one in declared.containers}, **{one.node: ("vm", one.kind) for one in declared.vms}}
-    orphans = [one for one in items if one.word == _drift.ORPHAN and one.name not in kinds and one.name not in keys]
-    return {
-        **result_of(changes, diff=todo.diff),
-        "lab": todo.lab,
-        "server": declared.server,
-        "at": _iso(begun),
-        "trigger": todo.trigger,
-        "ms": took,
-        "errors": [one for error in errors for one in error_dicts(error)],
-        "links": [{"key": key, **_worded(links.get(key)), **(standing.get(key) or _standing.UNKNOWN)} for key in keys],
-        "nodes": [
-            {"name": node, "type": sort, "kind": kind, **_worded(nodes.get(node)), "status": statuses.get(node, "")}
-            for node, (sort, kind) in sorted(kinds.items())
-        ],
-        "orphans": [{"name": one.name, "kind": one.sort, "detail": one.detail} for one in orphans],
-        "server_items": [{"name": one.name, "word": one.word, "detail": one.detail} for one in items if one.sort == "server"],
-        "waiting": [
-            {"name": name, "failures": one.failures, "next": _iso(one.next), "reason": one.reason}
-            for name, one in sorted(tries.waiting(begun + took / 1000).items())
-            if name not in _wires(declared)
-        ],
-        "held": sorted(declared.hold),
-        "declared": _skeleton(declared),
-    }
-
-
-def _worded(item: _drift.Item | None) -> Json:
-    return {"word": item.word, "detail": item.detail} if item is not None else {"word": _drift.IN_SYNC, "detail": ""}
-
-
-def _skeleton(declared: Declared) -> Json:
-    """What a controller needs to know of the slice, without what may be secret: files, environment, commands, access."""
-    return {
-        "bridge": declared.bridge.name,
-        "taken_back": list(declared.taken_back),
-        "links": [
-            {"key": one.key, "mtu": one.mtu, "probe": one.probe, "endpoints": [vars(end) for end in one.endpoints]}
-            for one in declared.links
-        ],
-        "ports": [
-            {
-                name: getattr(one, name)
-                for name in ("name", "device", "link", "node", "interface", "sandbox", "mac", "mtu", "tag", "enabled")
-            }
-            for one in declared.ports
-        ],
-        "tunnels": [
-            {
-                **{name: getattr(one, name) for name in ("name", "vni", "local", "mtu", "link", "tag")},
-                "remotes": list(one.remotes),
-                "links": [vars(link) for link in one.links],
-            }
-            for one in declared.tunnels
-        ],
-        "containers": [
-            {name: getattr(one, name) for name in ("name", "sandbox", "node", "kind", "image", "network", "hold")}
-            for one in declared.containers
-        ],
-        "vms": [{name: getattr(one, name) for name in ("name", "node", "kind", "image")} for one in declared.vms],
-        "management": declared.management is not None,
-    }
-
-
-def _write_journal(todo: Pass, course: _Course, before: t.Sequence[_drift.Item], report: Json, errors: t.Sequence[LabError]) -> None:
+def _write_journal(todo: Pass, course: Course, before: t.Sequence[_drift.Item], report: Json, errors: t.Sequence[LabError]) -> None:
     """Nothing is written where there is nothing to tell: an idle watcher leaves the disk alone."""
     seen = [
         f"{one.sort} {one.name}: {one.word}" + (f" ({one.detail})" if one.detail else "") for one in before if one.word != _drift.IN_SYNC
@@ -351,7 +214,3 @@ def _write_journal(todo: Pass, course: _Course, before: t.Sequence[_drift.Item],
             "waiting": report["waiting"],
         },
     )
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, tz=timezone.utc).isoformat(timespec="milliseconds")

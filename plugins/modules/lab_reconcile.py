@@ -160,7 +160,8 @@ errors:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archetype.lab.plugins.module_utils._argspec import lab_option
-from ansible_collections.archetype.lab.plugins.module_utils._reconcile import Pass, reconcile
+from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Pass
+from ansible_collections.archetype.lab.plugins.module_utils._reconcile import reconcile
 from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 

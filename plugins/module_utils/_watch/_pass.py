@@ -15,7 +15,8 @@ from datetime import datetime, timezone
 
 from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _journal, _lock
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError
-from ansible_collections.archetype.lab.plugins.module_utils._reconcile import Pass, reconcile
+from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Pass
+from ansible_collections.archetype.lab.plugins.module_utils._reconcile import reconcile
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
 
 if t.TYPE_CHECKING:
