@@ -191,7 +191,9 @@ class World:
         return line, environment, results
 
     def play(self, playbook: str, lab: Lab | None, *arguments: str) -> Run:
-        line, environment, results = self.command(playbook, lab, *arguments)
+        return self.carry_out(*self.command(playbook, lab, *arguments))
+
+    def carry_out(self, line: list[str], environment: dict[str, str], results: Path) -> Run:
         done = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=self.folder, timeout=600, check=False)
         found = [json.loads(one) for one in results.read_text().splitlines()]
         return Run(done.returncode, done.stdout, done.stderr, fixtures.recap(done.stdout), found)
