@@ -133,6 +133,14 @@ demo-test: system ## The README's commands, twice, and away without a trace
 bench: venv netlab system ## The measurements of docs/performance.md, as JSON
 	$(SUDO) env "PATH=$$PATH" python -m tests.benchmark
 
+RUNS ?= 20
+MINUTES ?= 60
+.PHONY: faults soak
+faults: venv system ## Each fault RUNS times while pings run, and how long the watcher needs (ONLY=names)
+	$(SUDO) env "PATH=$$PATH" python -m tests.faults --runs $(RUNS) --only "$(ONLY)"
+soak: venv system ## MINUTES of random faults in a lab of 264 ports, and what an idle watcher costs
+	$(SUDO) env "PATH=$$PATH" python -m tests.faults soak --minutes $(MINUTES)
+
 .PHONY: testbed-up testbed-down
 testbed-up: venv system ## Three servers on this machine, for trying things out
 	$(SUDO) env "PATH=$$PATH" python -m tests.testbed up

@@ -113,9 +113,10 @@ class Eye:
     @property
     def docker(self) -> Any:
         """Docker's API, of the server as it was booted last."""
-        if self._docker is None or self._holder != self.server.holder:
-            self._holder = self.server.holder
-            self._docker = docker.APIClient(base_url=f"unix://{self.root}/run/docker.sock", version="auto", timeout=30)
+        holder = self.server.holder
+        if self._docker is None or self._holder != holder:
+            self._docker = docker.APIClient(base_url=f"unix:///proc/{holder}/root/run/docker.sock", version="auto", timeout=30)
+            self._holder = holder
         return self._docker
 
     def container(self, name: str) -> tuple[str, str] | None:

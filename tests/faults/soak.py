@@ -208,7 +208,7 @@ def hour(scene: Scene, minutes: float, seed: int) -> Json:
 def settled(scene: Scene) -> list[str]:
     """What is still broken after all that waits was tried again."""
     deadline = time.monotonic() + LAST_REPAIR
-    while (left := scene.all_good()) and time.monotonic() < deadline:
+    while (left := scene.broken()) and time.monotonic() < deadline:
         time.sleep(1)
     return left
 
