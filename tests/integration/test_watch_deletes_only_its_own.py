@@ -130,12 +130,12 @@ def test_what_is_somebody_elses_stays(scene: Scene) -> None:
 
 
 def _hung(scene: Scene) -> None:
-    """The database answers nobody for some seconds."""
+    """The database answers nobody for longer than it is waited for."""
     (pid,) = server(scene).pids("ovsdb")
     os.kill(pid, signal.SIGSTOP)
     try:
         _break(scene)
-        time.sleep(3)
+        time.sleep(6)
     finally:
         os.kill(pid, signal.SIGCONT)
 
