@@ -55,6 +55,8 @@ class Watched:
     def __init__(self, server: LabServer) -> None:
         self.box = server
         self.server = server.server
+        self._log = self.server.disk / "log" / "watch.log"
+        self._before = len(self._log.read_text()) if self._log.exists() else 0
 
     def deploy(self, declared: Json) -> None:
         """As deploying does, with the lock given back at the end."""
@@ -71,7 +73,8 @@ class Watched:
 
     @property
     def log(self) -> str:
-        return (self.server.disk / "log" / "watch.log").read_text()
+        """What the watcher said since."""
+        return self._log.read_text()[self._before :]
 
     def path(self, path: str) -> Path:
         """A file of the server, seen from here."""

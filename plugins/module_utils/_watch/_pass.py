@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _journal, _lock
+from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _journal, _lock, _state
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError
 from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Pass
 from ansible_collections.archetype.lab.plugins.module_utils._reconcile import reconcile
@@ -62,6 +62,8 @@ def make(open_server: t.Callable[[], Server], lab: str, trigger: str, *, anew: b
     except PartialResult as error:
         return _outcome(error.result, _said(error))
     except LabError as error:
+        if not _state.path(lab).exists():
+            return Outcome()  # it went in this moment, and leaves nothing to tell
         return _failed(lab, trigger, _said(error))
     except Exception as error:  # noqa: BLE001 - a fault of ours in one lab must not leave the others unwatched
         where = traceback.extract_tb(error.__traceback__)[-1]

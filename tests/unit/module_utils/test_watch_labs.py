@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils import _lock, _running, _server, _state
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LockedError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance, _pass
 from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
@@ -204,11 +204,17 @@ def test_somebody_at_work_is_no_failure(monkeypatch: pytest.MonkeyPatch, journal
 def test_whatever_a_pass_raises_is_told_and_written_down(
     monkeypatch: pytest.MonkeyPatch, journal: list[dict[str, Any]], error: Exception
 ) -> None:
+    keep("a")
     outcome = made(monkeypatch, error)
     assert len(outcome.errors) == 1
     assert str(error) in outcome.errors[0]
     assert [one["errors"] for one in journal] == [list(outcome.errors)]
     assert outcome.report is None
+
+
+def test_a_lab_that_goes_while_a_pass_begins_is_no_failure(monkeypatch: pytest.MonkeyPatch, journal: list[dict[str, Any]]) -> None:
+    assert made(monkeypatch, LabError("nothing is declared")) == _pass.Outcome()
+    assert journal == []
 
 
 def test_a_lock_that_cannot_be_read_is_a_lock() -> None:
