@@ -265,14 +265,23 @@ def _tidy(names: t.Sequence[str], *, check: bool) -> list[Change]:
 
 def _anything(path: str) -> bool:
     """Whether there is something to remove; a mount point that is empty is none."""
-    return bool(os.listdir(path)) if os.path.ismount(path) else os.path.lexists(path)
+    return bool(os.listdir(path)) if _is_mounted(path) else os.path.lexists(path)
+
+
+def _is_mounted(path: str) -> bool:
+    """As the kernel tells it: of a folder of the same disk, os.path.ismount does not know. Raises ReadError."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8") as table:
+            return any(line.split()[4] == path for line in table)
+    except OSError as error:
+        raise ReadError(f"/proc/self/mountinfo cannot be read: {error.strerror}") from error
 
 
 def _remove(path: str) -> None:
     try:
         if os.path.islink(path) or not os.path.isdir(path):
             os.unlink(path)
-        elif os.path.ismount(path):
+        elif _is_mounted(path):
             for name in os.listdir(path):
                 _remove(os.path.join(path, name))
         else:
