@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, shown
 from ansible_collections.archetype.lab.plugins.module_utils._container_settings import volume_names
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, ForeignError, LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._firewall import LINK as MANAGEMENT
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
@@ -31,6 +32,8 @@ _OF_LINKS = ("port", "tunnel")
 _OF_NODES = ("container", "sandbox", "vm", "exec", "file", "volume", "disk", "medium")
 _THINGS = ("container", "sandbox", "vm", "port", "tunnel")
 """What a link or a node is missing without. A node that lacks a file is there, and wrong."""
+_CARRIED = {"links", "trunks"}
+"""Fields of a shared tunnel that are other ones when it carries other links."""
 
 
 class Item(t.NamedTuple):
@@ -42,22 +45,35 @@ class Item(t.NamedTuple):
     detail: str = ""
 
 
+class _Part(t.NamedTuple):
+    """One object that differs. kind: of the object. thing: the object in words. what: how it differs; empty where it is not there."""
+
+    kind: str
+    thing: str
+    what: str
+
+    def told(self) -> str:
+        return f"{self.thing}: {self.what}" if self.what else self.thing
+
+
 @dataclass
 class _Found:
-    """What is known of one item. parts: object -> what differs on it."""
+    """What is known of one item."""
 
     unreadable: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     missing: bool = False
-    parts: list[tuple[str, str, str]] = field(default_factory=list)
+    parts: list[_Part] = field(default_factory=list)
 
     def item(self, key: Key) -> Item:
         for word, texts in (("unreadable", self.unreadable), ("foreign", self.foreign), ("wrong", self.errors)):
             if texts:
                 return Item(*key, t.cast("Word", word), "; ".join(dict.fromkeys(texts)))
-        # What is made or started anyhow has its commands due: they are told where they are all that is.
-        parts = [part for part in self.parts if part[0] != "exec"] or self.parts
+        # What is made or started anyhow has its commands due, and what is made its files: they are told where they are all that is.
+        parts = [part for part in self.parts if part.kind != "exec"] or self.parts
+        if self.missing and key[0] == "node":
+            parts = [part for part in parts if part.kind in _THINGS]
         return Item(*key, "missing" if self.missing else "wrong" if parts else IN_SYNC, _joined(parts))
 
 
@@ -94,6 +110,7 @@ class _Sorter:
         self.found.update({("link", key): _Found() for key in links})
         self.found.update({("node", node): _Found() for node in nodes})
         self.orphans: dict[Key, list[str]] = {}
+        self.declared_keys = tuple(self.found)
         self.objects = self._objects()
 
     def _objects(self) -> dict[str, list[str]]:
@@ -121,12 +138,15 @@ class _Sorter:
 
     def note(self, change: Change) -> None:
         keys = self._places(change)
-        if not keys:
+        gone = [key for key in _other_links(change) if ("link", key) not in self.found] if change.name in self.tunnels else []
+        for link in gone:
+            self._add_orphan(("link", link), f"tunnel {change.name}")
+        if not keys and not gone:
             self._orphan(change)
         for key in keys:
             found = self.found.setdefault(key, _Found())
             found.missing = found.missing or (change.action == "create" and (change.kind in _THINGS or key[0] == "server"))
-            found.parts.append((change.kind, _who(change), _what(change)))
+            found.parts.append(_part(change, key))
 
     def _places(self, change: Change) -> list[Key]:
         """What a change is of; nothing where its object is not declared."""
@@ -141,104 +161,125 @@ class _Sorter:
     def _of_port(self, change: Change) -> list[Key]:
         if change.name in self.ports:
             return [("link", self.ports[change.name])]
-        if change.name in self.port_nodes:
-            node = self.port_nodes[change.name]
-            return [("node", node)] if ("node", node) in self.found else [("server", change.name)]
-        return []
+        node: Key = ("node", self.port_nodes.get(change.name, ""))
+        return [node] if node in self.found else []
 
     def _of_tunnel(self, change: Change) -> list[Key]:
         """Of a shared tunnel that only carries other links than before, those that come, go or have another tag."""
-        keys = self.tunnels.get(change.name, [])
-        if change.action == "update" and len(change.fields) == 1 and "links" in change.fields:
-            have, want = (set(value or ()) for value in change.fields["links"])
-            differing = [str(text).rpartition(" (")[0] for text in sorted(have ^ want, key=str)]
-            keys = [key for key in keys if key in differing] or keys
-        return [("link", key) for key in keys]
+        others = _other_links(change)
+        keys = [key for key in others if ("link", key) in self.found] if others else self.tunnels.get(change.name, [])
+        return [("link", key) for key in keys] if change.name in self.tunnels else []
 
     def _of_node(self, change: Change) -> list[Key]:
         if change.action == "delete" and change.kind in ("container", "sandbox", "vm") and change.name not in self.objects:
             return []
-        if change.name in self.objects:
-            return [("node", node) for node in self.objects[change.name]]
-        label = self.objects.get(change.label, [])
-        return [("node", node) for node in label if node == change.label]
+        nodes = self.objects.get(change.name) or [node for node in self.objects.get(change.label, []) if node == change.label]
+        return [("node", node) for node in nodes]
 
     def _orphan(self, change: Change) -> None:
         """By what its label says it is of, where that is not declared; by its own name otherwise."""
         sort: Sort = "link" if change.kind in _OF_LINKS else "node"
         known = change.kind == "port" or not change.label or change.label.endswith(" links") or (sort, change.label) in self.found
-        name = change.name if known else change.label
-        if change.action != "delete":
-            self.found.setdefault(("server", change.name), _Found()).parts.append((change.kind, _who(change), _what(change)))
+        key: Key = (sort, change.name if known else change.label)
+        if change.action == "delete" and key not in self.found:
+            self._add_orphan(key, _thing(change, key))
             return
-        self.orphans.setdefault((sort, name), []).append(_who(change))
+        key = ("server", change.name)
+        self.found.setdefault(key, _Found()).parts.append(_part(change, key))
+
+    def _add_orphan(self, key: Key, thing: str) -> None:
+        self.orphans.setdefault(key, []).append(thing)
 
     # errors
 
     def note_error(self, error: LabError) -> None:
-        keys = self._concerned(error)
-        for key in keys:
+        for key in self._concerned(error):
             found = self.found.setdefault(key, _Found())
-            kind = found.unreadable if isinstance(error, ReadError) else found.foreign if isinstance(error, ForeignError) else found.errors
-            kind.append(str(error))
+            texts = found.unreadable if isinstance(error, ReadError) else found.foreign if isinstance(error, ForeignError) else found.errors
+            texts.append(str(error))
 
     def _concerned(self, error: LabError) -> list[Key]:
+        if isinstance(error, ReadError):
+            wide = self._behind(error)
+            if wide:
+                return wide
         keys = list(dict.fromkeys(key for name in error.objects for key in self._named(name)))
-        if keys:
-            return keys
-        if isinstance(error, ReadError) and not self._elsewhere(error):
-            return [*self.found] or [("server", self.declared.server)]
-        return [("server", error.objects[0] if error.objects else self.declared.server)]
+        return keys or [("server", error.objects[0] if error.objects else self.declared.server)]
 
-    def _elsewhere(self, error: ReadError) -> bool:
-        """Whether what cannot be read is none of what is declared, such as the disk of a machine that is declared no more."""
-        return bool(error.objects) and self.declared.lab not in error.objects and self.declared.bridge.name not in error.objects
+    def _behind(self, error: ReadError) -> list[Key]:
+        """All of which nothing is known when this cannot be read; nothing where it says itself of what."""
+        if not error.objects or self.declared.lab in error.objects:
+            return list(self.declared_keys)
+        if self.declared.bridge.name in error.objects:
+            return [key for key in self.declared_keys if key[0] == "link"]
+        if any(name.startswith("/") and name not in self.objects for name in error.objects):  # what an image is based on
+            images = {vm.image for vm in self.declared.vms}
+            return [] if images & set(error.objects) else [("node", vm.node) for vm in self.declared.vms]
+        return []
 
     def _named(self, name: str) -> t.Iterator[Key]:
         """All that an object of an error may be, by its name."""
         if name in self.ports:
             yield ("link", self.ports[name])
-        elif name in self.port_nodes and ("node", self.port_nodes[name]) in self.found:
+        elif ("node", self.port_nodes.get(name, "")) in self.found:
             yield ("node", self.port_nodes[name])
         yield from (("link", key) for key in self.tunnels.get(name, ()))
-        if ("link", name) in self.found:
+        if name != MANAGEMENT and ("link", name) in self.found:
             yield ("link", name)
         yield from (("node", node) for node in self.objects.get(name, ()))
         yield from (("node", one.node) for one in self.declared.containers if one.image == name)
         yield from (("node", one.node) for one in self.declared.vms if one.image == name)
 
 
-def _who(change: Change) -> str:
-    return (
-        f"{change.kind} {change.name} ({change.label})" if change.label and change.label != change.name else f"{change.kind} {change.name}"
-    )
+def _other_links(change: Change) -> list[str]:
+    """The links that a shared tunnel carries otherwise than before, where it is that alone which differs."""
+    if change.kind != "tunnel" or change.action != "update" or not {"links"} <= set(change.fields) <= _CARRIED:
+        return []
+    have, want = (set(value or ()) for value in change.fields["links"])
+    keys = (str(text).rpartition(" (")[0] for text in sorted(have ^ want, key=str))
+    return list(dict.fromkeys(key for key in keys if key))
 
 
-def _what(change: Change) -> str:
-    """What differs on one object; empty where it is not there at all."""
+def _thing(change: Change, key: Key) -> str:
+    label = f" ({change.label})" if change.label not in ("", change.name, key[1]) and key[0] != "server" else ""
+    return f"{change.kind} {change.name}{label}"
+
+
+def _part(change: Change, key: Key) -> _Part:
+    thing = _thing(change, key)
     if change.action == "run":
-        return "commands are due"
+        return _Part(change.kind, "commands are due", "")
     told = [f"{name}: {shown(have)} -> {shown(want)}" for name, (have, want) in change.fields.items() if change.action != "create"]
-    if change.reason:
-        told.append(change.reason)
-    if not told and change.action != "create":
-        told.append(
-            _WITHOUT_FIELDS.get(change.action, "differs") if change.kind != "file" or change.action != "delete" else "is not declared"
-        )
-    return ", ".join(told)
+    told += [change.reason] if change.reason else []
+    if told or change.kind in _THINGS:
+        told = told or [_STEPS[change.action]] if change.action != "create" else told
+        return _Part(change.kind, thing, ", ".join(told))
+    if change.action == "create" and key[0] == "server":
+        return _Part(change.kind, thing, "")
+    return _Part(change.kind, f"{thing} {_LACKS[change.action]}", "")
 
 
-_WITHOUT_FIELDS = {
+_STEPS: dict[str, str] = {
+    "update": "differs",
+    "recreate": "differs",
+    "delete": "is not declared",
     "start": "not running",
     "stop": "running",
     "restart": "not running as it should",
-    "delete": "is not declared",
+}
+_LACKS: dict[str, str] = {
+    **_STEPS,
+    "create": "is missing",
+    "update": "is another",
+    "recreate": "is another",
+    "start": "is not running",
+    "stop": "is running",
+    "restart": "is not running as it should",
 }
 
 
-def _joined(parts: t.Sequence[tuple[str, str, str]]) -> str:
+def _joined(parts: t.Sequence[_Part]) -> str:
     """Where only one object differs, what differs; else each with its name."""
-    if len(parts) == 1 and parts[0][2]:
-        kind, who, what = parts[0]
-        return what if kind in (*_THINGS, "exec") else f"{who}: {what}"
-    return "; ".join(dict.fromkeys(f"{who}: {what}" if what and kind != "exec" else what or who for kind, who, what in parts))
+    if len(parts) == 1 and parts[0].what and parts[0].kind not in ("file", "volume", "disk", "medium"):
+        return parts[0].what
+    return "; ".join(dict.fromkeys(part.told() for part in parts))

@@ -27,7 +27,6 @@ Standing = dict[str, Entry]
 UNKNOWN: Entry = {"state": "pending", "reason": "not proven", "since": "", "proven": {"by": "", "at": ""}}
 """Of a link of which nothing was noted."""
 _UNPROVEN: dict[str, str] = {"by": "", "at": ""}
-UNKNOWN: Entry = {"state": "pending", "reason": "not looked at yet", "since": "", "proven": _UNPROVEN}
 _FAULTS = ("missing", "wrong", "foreign")
 
 
