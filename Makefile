@@ -141,6 +141,11 @@ faults: venv system ## Each fault RUNS times while pings run, and how long the w
 soak: venv system ## MINUTES of random faults in a lab of 264 ports, and what an idle watcher costs
 	$(SUDO) env "PATH=$$PATH" python -m tests.faults soak --minutes $(MINUTES)
 
+ROUNDS ?= 20
+.PHONY: two-labs
+two-labs: venv system ## ROUNDS of two labs that two controllers deploy, edit and destroy at once
+	$(SUDO) env "PATH=$$PATH" TWO_LABS_ROUNDS=$(ROUNDS) pytest -q -rP tests/integration/test_two_labs_at_once.py
+
 .PHONY: testbed-up testbed-down
 testbed-up: venv system ## Three servers on this machine, for trying things out
 	$(SUDO) env "PATH=$$PATH" python -m tests.testbed up
