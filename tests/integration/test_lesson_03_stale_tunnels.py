@@ -105,3 +105,40 @@ def test_a_foreign_device_of_the_name_is_named_and_untouched(lab: Tunnelled) -> 
         assert ran.result["errors"][0]["type"] == "ForeignError"
         assert "tunnel tut1 cannot be made" in ran.result["msg"]
     assert lab.vxlan("srv1") == before
+
+
+LAYER = """
+from ansible_collections.archetype.lab.plugins.module_utils import _tunnels
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Tunnel
+from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import plan
+want = [Tunnel(**{**one, "remotes": tuple(one["remotes"])}) for one in given["want"]]
+with Server() as server:
+    have = _tunnels.read(server)
+    todo = plan(want, have, lab=given["lab"], prune=True, anew=given["anew"]).sparing(given["spared"])
+    errors = _tunnels.apply(server, todo, have, lab=given["lab"])
+told = [change.to_line() for change in todo.changes], [str(error) for error in errors]
+"""
+
+
+def test_a_tunnel_that_looks_right_is_made_anew_when_lighter_mending_did_not_help(lab: Tunnelled) -> None:
+    """And one that is left alone is not touched, whatever it looks like, nor what it carries."""
+    lab.nodes()
+    half = lab.connect()["srv1"]
+    other = {**half, "name": "tut2", "vni": VNI + 1, "tag": 3002, "link": "c:eth1--d:eth1"}
+
+    def layer(anew: tuple[str, ...] = (), spared: tuple[str, ...] = ()) -> list[str]:
+        lines, errors = lab["srv1"].library(LAYER, want=[half, other], lab=LAB, anew=anew, spared=spared)
+        assert errors == []
+        return list(lines)
+
+    assert len(layer()) == 1
+    before = {name: one["ifindex"] for name, one in lab["srv1"].devices().items()}
+    lab["srv1"].sh("ovs-vsctl", "set", "port", "tut2", "tag=3999")
+    assert layer(anew=(KEY,), spared=("c:eth1--d:eth1",)) == [f"~ tunnel tut1 ({KEY}) recreate: mending it failed"]
+    after = {name: one["ifindex"] for name, one in lab["srv1"].devices().items()}
+    assert (after["tut1"] == before["tut1"], after["tut2"] == before["tut2"]) == (False, True)
+    assert lab["srv1"].ovs_ports()["tut2"]["tag"] == 3999
+    assert lab.pings()
+    assert layer() == ["~ tunnel tut2 (c:eth1--d:eth1): tag 3999 -> 3002"]
+    assert layer() == []

@@ -53,3 +53,20 @@ def test_interfaces_that_were_renamed_into_each_other_are_put_right(wired: Wired
     assert ends(wired, "x.r1.sandbox") == {"eth1": "xp1", "eth2": "xp2", "eth3": "xp3"}
     assert wired.devices()["xp3"]["ifindex"] == untouched
     assert not wired.ports(*ports).ok().result["changed"]
+
+
+def test_a_port_that_looks_right_is_made_anew_when_lighter_mending_did_not_help(wired: Wired) -> None:
+    """Its neighbour is left as it is, whatever it looks like."""
+    wired.sandbox("x.r1.sandbox")
+    one, two = (port(number, "r1", 100 + number, interface=f"eth{number}") for number in (1, 2))
+    wired.ports(one, two).ok()
+    before = wired.devices()
+    wired.sh("ovs-vsctl", "set", "port", "xp2", "tag=999")
+    assert wired.layer(one, two, anew=["xp1"], spared=["r1:eth2"]) == ["~ port xp1 (r1:eth1) recreate: mending it failed"]
+    after = wired.devices()
+    assert ends(wired, "x.r1.sandbox") == {"eth1": "xp1", "eth2": "xp2"}
+    assert after["xp1"]["ifindex"] != before["xp1"]["ifindex"]
+    assert after["xp2"]["ifindex"] == before["xp2"]["ifindex"]
+    assert {name: one["tag"] for name, one in wired.ovs_ports().items() if name.startswith("xp")} == {"xp1": 101, "xp2": 999}
+    assert wired.layer(two, spared=["xp1"]) == ["~ port xp2 (r1:eth2): tag 999 -> 102"]
+    assert wired.layer(one, two) == []

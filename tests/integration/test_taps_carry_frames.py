@@ -163,3 +163,18 @@ def test_two_machines_on_two_servers_are_joined_by_a_tunnel_and_certified(wired:
         for one in (wired, far):
             one.module("ovs_vxlan_tunnel", lab="x", state="absent", prune=True)
             one.module("ovs_port_vlan", lab="x", state="absent", prune=True)
+
+
+def test_of_a_tap_that_a_machine_has_open_only_what_is_in_open_vswitch_is_made_anew(wired: Wired) -> None:
+    taps = tap(1), tap(2)
+    put(wired, *taps).ok()
+    with tap_guest(wired.server, "xp1") as one, tap_guest(wired.server, "xp2") as two:
+        assert one.hears(two, frame(bytes(100)))
+        before = details(wired, "xp1")["ifindex"]
+        number = wired.sh("ovs-vsctl", "get", "interface", "xp1", "_uuid")
+        assert wired.layer(*taps, anew=["xp1"]) == ["~ port xp1 (vm1:eth1): mending it failed"]
+        assert details(wired, "xp1")["ifindex"] == before
+        assert wired.sh("ovs-vsctl", "get", "interface", "xp1", "_uuid") != number
+        for left, right in ((one, two), (two, one)):
+            assert left.hears(right, frame(bytes(100)))
+        assert wired.layer(*taps) == []

@@ -21,6 +21,16 @@ RUNNER = str(ROOT / "tests" / "integration" / "run_module.py")
 SANDBOX_IMAGE = "archetype-lab/sandbox:1"
 HOST_IMAGE = "archetype-lab/host:1"
 
+_LAYER = """
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
+from ansible_collections.archetype.lab.plugins.module_utils._ports import converge
+from ansible_collections.archetype.lab.plugins.module_utils._ports_model import Request
+from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+with Server() as server:
+    result = converge(server, Request("x", tuple(Port(**one) for one in given["ports"]), prune=True, **given["asked"]))
+told = [change.to_line() for change in result.changes], [str(error) for error in result.errors]
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Ran:
@@ -60,6 +70,20 @@ class Wired:
         done = self.server.run(command, stdin=job)
         assert done.stdout, done.stderr
         return Ran(json.loads(done.stdout), json.loads(done.stderr.splitlines()[-1]))
+
+    def library(self, script: str, **given: Any) -> Any:
+        """Run a piece of Python with the server's libraries on the server. It has C(given), and puts what it found into C(told)."""
+        whole = f"import json, sys\ngiven = json.load(sys.stdin)\n{script}\nprint(json.dumps(told))"
+        command = ["env", f"PYTHONPATH={ROOT / 'collections'}", sys.executable, "-c", whole]
+        done = self.server.run(command, stdin=json.dumps(given))
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def layer(self, *ports: Mapping[str, Any], **asked: Any) -> list[str]:
+        """Converge ports of lab x by the layer itself, which can be asked for more than the module: lines of the diff."""
+        lines, errors = self.library(_LAYER, ports=list(ports), asked=asked)
+        assert errors == []
+        return list(lines)
 
     def ports(self, *ports: Mapping[str, Any], lab: str = "x", **options: Any) -> Ran:
         return self.module("ovs_port_vlan", lab=lab, ports=list(ports), **options)
