@@ -13,6 +13,7 @@ import shutil
 from ansible_collections.archetype.lab.plugins.module_utils import _host_command
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import ExecResult
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError
+from ansible_collections.archetype.lab.plugins.module_utils._vm_hints import PREPARE
 
 _ALSO = ("/usr/sbin", "/sbin")
 """Where programs are on servers whose users have no such folders in their PATH."""
@@ -22,8 +23,7 @@ def find(program: str) -> str:
     """The program's path. Raises LabError where the server does not have it."""
     path = shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_ALSO)))
     if path is None:
-        hint = "run archetype.lab.prepare_servers on it with -e lab_server_vms=true"
-        raise LabError(f"the program {program}, which virtual machines need, is not on this server", hint=hint, objects=(program,))
+        raise LabError(f"the program {program}, which virtual machines need, is not on this server", hint=PREPARE, objects=(program,))
     return path
 
 

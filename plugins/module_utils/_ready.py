@@ -81,7 +81,7 @@ class Watch:
         for one in self.access:
             if one.type == "vm" and one.name in domains:
                 domain = domains[one.name]
-                found[one.node] = _Boot(f"{domain.uuid}@{domain.started}", domain.started_at, domain, foreign(self._lab, one, domain))
+                found[one.node] = _Boot(domain.boot, domain.started_at, domain, foreign(self._lab, one, domain))
             elif one.type == "container" and one.name in containers:
                 container = containers[one.name]
                 identity = f"{container.id}@{container.started_at}"

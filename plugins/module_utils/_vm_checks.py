@@ -15,6 +15,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _vm_disks, _v
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import Host
+from ansible_collections.archetype.lab.plugins.module_utils._vm_hints import MAKE_ANEW, PREPARE
 from ansible_collections.archetype.lab.plugins.module_utils._vm_model import HaveVms, firmware_of, machine_of, spec_of, uuid_of
 from ansible_collections.archetype.lab.plugins.module_utils._vm_spec import faults
 
@@ -99,7 +100,7 @@ def _moved(want: Vm, have: HaveVms, lab: str) -> t.Iterator[LabError]:
             f"domain {want.name} of node {want.node} has a disk in {path or 'no file'}, as somebody made a snapshot of it, or moved it",
             hint=f"bring it back into {own}: virsh -c qemu:///system blockcommit {want.name} {path} --base {own} --active --pivot"
             " where it runs;"
-            " or ask for the machine to be made anew, which loses what it wrote",
+            f" or {MAKE_ANEW}",
             objects=(want.name,),
         )
 
@@ -161,7 +162,7 @@ def _hardware(want: Vm, host: Host, cpu_models: t.Collection[str]) -> t.Iterator
     if hardware.efi and not firmware_of(host)[0]:
         yield LabError(
             f"node {want.node} boots with UEFI, and this server has none",
-            hint="install the package ovmf (edk2-ovmf), which archetype.lab.prepare_servers does with lab_server_vms=true",
+            hint=f"install the package ovmf (edk2-ovmf), or {PREPARE}",
             objects=(want.name,),
         )
 
@@ -177,7 +178,7 @@ def _consoles(want: Vm, have: HaveVms, lab: str, ended: t.Collection[str]) -> t.
         yield LabError(
             f"TCP port {port} of 127.0.0.1, for a serial console of node {want.node}, is in use on this server already"
             + (f", by node {node} of the lab, which runs on" if node else ""),
-            hint=f"ask for the restart of node {node}, if it is to have another one; or give this one another port"
+            hint=f"restart node {node} with -e lab_restart={node}, if it is to have another one; or give this one another port"
             if node
             else f"look who it is with: ss -ltnp 'sport = {port}'",
             objects=(want.name,),

@@ -23,6 +23,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _programs, _q
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Vm
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._vm_hints import MAKE_ANEW
 from ansible_collections.archetype.lab.plugins.module_utils._vm_record import Record
 
 SYSTEM = "disk.qcow2"
@@ -133,8 +134,6 @@ def remove(lab: str, domain: str) -> None:
 
 # -- what there is --------------------------------------------------------------------------------------------------
 
-_REPLACE = "ask for the machine to be made anew with lab_recreate, which loses what the machine wrote"
-
 
 def overlays(lab: str, domains: t.Iterable[str]) -> tuple[dict[str, str], list[LabError]]:
     """Machine -> digest of the image that its disk was made on; machines without one are left out. And what is wrong with disks.
@@ -159,7 +158,7 @@ def _overlay(lab: str, domain: str) -> tuple[Record, _qcow2.Header] | None:
     path = os.path.join(folder, SYSTEM)
     record = _vm_record.read(folder, domain)
     if record is not None and (record.lab, record.domain) != (lab, domain):
-        hint = f"move {folder} elsewhere, and deploy again; or {_REPLACE}"
+        hint = f"move {folder} elsewhere, and deploy again; or {MAKE_ANEW}"
         raise ReadError(f"{folder} is of domain {record.domain} of lab {record.lab}, or a copy of that", hint=hint, objects=(domain,))
     if record is not None and SYSTEM in record.making:
         return None
@@ -170,7 +169,7 @@ def _overlay(lab: str, domain: str) -> tuple[Record, _qcow2.Header] | None:
     if record is None or header.backing not in backing or header.backing_format != "qcow2" or header.data_file:
         wanted = backing[0] if backing else "nothing"
         said = f"it is based on {header.backing or 'nothing'}, and {wanted} is what is written in {_vm_record.NAME}"
-        hint = f"put back what was there; or {_REPLACE}"
+        hint = f"put back what was there; or {MAKE_ANEW}"
         raise ReadError(f"{path} is not the disk that the lab made: {said}", hint=hint, objects=(domain,))
     return record, header
 
@@ -182,7 +181,7 @@ def _header(path: str, domain: str) -> _qcow2.Header | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, _qcow2.NotQcow2) as error:
-        hint = f"put back a copy of it; or {_REPLACE}"
+        hint = f"put back a copy of it; or {MAKE_ANEW}"
         raise ReadError(f"{path} cannot be read as a qcow2 disk: {error}", hint=hint, objects=(domain,)) from error
 
 
@@ -203,7 +202,7 @@ def outdated(lab: str, want: Vm) -> list[Change]:
         if header is None or header.virtual_size == _whole(size):
             continue
         if header.virtual_size > size:
-            hint = f"declare that size, or {_REPLACE}"
+            hint = f"declare that size, or {MAKE_ANEW}"
             said = f"data disk {path} has {header.virtual_size} bytes, and cannot shrink to {size}"
             raise LabError(said, hint=hint, objects=(want.name,))
         changes.append(Change("update", "disk", path, want.node, {"size": (header.virtual_size, _whole(size))}))

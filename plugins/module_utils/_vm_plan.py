@@ -250,12 +250,15 @@ class _Planner:
         """Why its disk is thrown away."""
         if self.anew:
             return ASKED
+        gone = self.spec.disks[0].path in self._gone()
+        return self._other_image() or ("the file of its disk is gone while it runs" if gone else "")
+
+    def _other_image(self) -> str:
+        """Why what it wrote is worth nothing."""
         before, after = self.have.overlays.get(self.want.name, ""), self.have.digests.get(self.want.image, "")
-        if before and after and before != after:
-            return f"its backing image is another one (SHA-256 {before[:8]} -> {after[:8]})"
-        if self.spec.disks[0].path in self._gone():
-            return "the file of its disk is gone while it runs"
-        return ""
+        if not before or not after or before == after:
+            return ""
+        return f"its backing image is another one (SHA-256 {before[:8]} -> {after[:8]})"
 
     def _gone(self) -> list[str]:
         """Its own disks that it has open, and that have no file any more. What somebody plugged into it is theirs, and no reason."""
@@ -280,13 +283,8 @@ class _Planner:
 
     def _disks(self, *, fresh: bool) -> tuple[str, ...]:
         """The disks to be made; one that was left by a domain that is gone is used again, where it is on the right image."""
-        stale = (self.domain is None or fresh) and self._stale()
+        stale = (self.domain is None or fresh) and bool(self.anew or self._other_image())
         return tuple(path for path in self._files() if stale or path not in self.have.files)
-
-    def _stale(self) -> bool:
-        before = self.have.overlays.get(self.want.name, "")
-        after = self.have.digests.get(self.want.image, "")
-        return self.anew or bool(before and after and before != after)
 
     def _medium(self) -> bool:
         return any(disk.role == "config" and disk.path not in self.have.files for disk in self.spec.disks)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.archetype.lab.plugins.module_utils import _vm_files
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._vm_hints import MAKE_ANEW
 
 FORMAT = 1
 NAME = "disk.json"
@@ -45,8 +46,7 @@ def read(folder: str, domain: str) -> Record | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = "ask for the machine to be made anew with lab_recreate, which loses what the machine wrote"
-        raise ReadError(f"{path} cannot be read: {error}", hint=hint, objects=(domain,)) from error
+        raise ReadError(f"{path} cannot be read: {error}", hint=MAKE_ANEW, objects=(domain,)) from error
 
 
 def write(folder: str, record: Record) -> None:

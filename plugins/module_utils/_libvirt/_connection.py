@@ -18,6 +18,7 @@ import threading
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, LockedError, MissingLibraryError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._vm_hints import PREPARE
 
 URI = "qemu:///system"
 T = t.TypeVar("T")
@@ -28,7 +29,7 @@ _ALIVE_INTERVAL, _ALIVE_COUNT = 5, 4
 _QEMU = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z qemu-system-\w+: ")
 HINT = (
     "see that libvirtd, or virtqemud and virtlogd, run on this server (systemctl status libvirtd);"
-    " where libvirt is not installed, archetype.lab.prepare_servers does that with -e lab_server_vms=true"
+    f" where libvirt is not installed, {PREPARE}"
 )
 
 

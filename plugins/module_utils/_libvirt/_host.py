@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._connection import HINT, library, reading, said
 from ansible_collections.archetype.lab.plugins.module_utils._libvirt._port import LOG_DIR, Host
+from ansible_collections.archetype.lab.plugins.module_utils._vm_hints import PREPARE
 
 ARCHITECTURE = "x86_64"
 _KVM = "/dev/kvm"
@@ -54,9 +55,7 @@ def read_host(connection: t.Any, run_dir: str) -> Host:
         root = ElementTree.fromstring(connection.getCapabilities())  # noqa: S314 - it is what libvirtd wrote
     guests = [one for one in root.iterfind("guest") if one.findtext("os_type") == "hvm" and _arch(one) == ARCHITECTURE]
     if not guests:
-        raise ReadError(
-            f"libvirt of this server knows no QEMU for {ARCHITECTURE}", hint="run archetype.lab.prepare_servers with -e lab_server_vms=true"
-        )
+        raise ReadError(f"libvirt of this server knows no QEMU for {ARCHITECTURE}", hint=PREPARE)
     uid, gid = _owner(root)
     machines = {}
     for one in guests[0].iterfind("arch/machine"):
