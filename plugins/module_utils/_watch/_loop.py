@@ -122,15 +122,14 @@ class Loop:
         one.rested = now + BUSY
 
     def done(self, lab: str, now: float, *, changed: bool = False, failed: bool = False, wait: float | None = None) -> None:
-        """A pass ended. wait: seconds until the first of what it left waiting is due."""
+        """A pass ended. failed: in a way that nothing waits for. wait: seconds until the first of what it left waiting is due."""
         one = self._labs.get(lab)
         if one is None:
             return
         one.rested = now + min(now - one.began, REST)
         one.failures = one.failures + 1 if failed else 0
-        if wait is not None:
-            one.again, one.again_for = now + max(wait, BUSY), "tried again"
-        elif failed:
-            one.again, one.again_for = now + min(FIRST_RETRY * 2.0 ** min(one.failures - 1, 16), LAST_RETRY), "tried again"
+        retry = min(FIRST_RETRY * 2.0 ** min(one.failures - 1, 16), LAST_RETRY) if failed else math.inf
+        one.again = now + min(retry, math.inf if wait is None else max(wait, BUSY))
+        one.again_for = "tried again"
         if changed:
             one.note("looked again", now)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _journal, _lock, _state
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Pass
 from ansible_collections.archetype.lab.plugins.module_utils._reconcile import reconcile
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
@@ -31,12 +31,21 @@ Json = dict[str, t.Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a pass. report: none where it did not come so far. busy: nothing was done, as somebody else works here."""
+    """What came of a pass. report: none where it did not come so far. busy: nothing was done, as somebody else works here.
+
+    unread: something could not be read, which says nothing of when to try again.
+    """
 
     report: Json | None = None
     errors: tuple[str, ...] = ()
+    unread: bool = False
     busy: bool = False
     changes: tuple[str, ...] = field(default=())
+
+    @property
+    def failed(self) -> bool:
+        """Whether it failed in a way that nothing waits for."""
+        return bool(self.errors) and (self.unread or self.wait is None)
 
     @property
     def wait(self) -> float | None:
@@ -56,15 +65,15 @@ def make(open_server: t.Callable[[], Server], lab: str, trigger: str, *, anew: b
     try:
         if anew:
             _forgive(lab)
-        return _outcome(reconcile(open_server(), Pass(lab, owner=OWNER, trigger=trigger, patient=True)), ())
+        return _outcome(reconcile(open_server(), Pass(lab, owner=OWNER, trigger=trigger, patient=True)), [])
     except LockedError:
         return Outcome(busy=True)
     except PartialResult as error:
-        return _outcome(error.result, _said(error))
+        return _outcome(error.result, error_dicts(error))
     except LabError as error:
         if not _state.path(lab).exists():
             return Outcome()  # it went in this moment, and leaves nothing to tell
-        return _failed(lab, trigger, _said(error))
+        return _failed(lab, trigger, _said(error_dicts(error)))
     except Exception as error:  # noqa: BLE001 - a fault of ours in one lab must not leave the others unwatched
         where = traceback.extract_tb(error.__traceback__)[-1]
         return _failed(lab, trigger, (f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"[:_LONGEST],))
@@ -78,14 +87,14 @@ def _forgive(lab: str) -> None:
     tries.save()
 
 
-def _said(error: LabError) -> tuple[str, ...]:
+def _said(errors: t.Sequence[Json]) -> tuple[str, ...]:
     """Each thing once: several layers may miss the same daemon."""
-    return tuple(dict.fromkeys(one["msg"] for one in error_dicts(error)))
+    return tuple(dict.fromkeys(one["msg"] for one in errors))
 
 
-def _outcome(report: Json, errors: tuple[str, ...]) -> Outcome:
+def _outcome(report: Json, errors: t.Sequence[Json]) -> Outcome:
     changes = tuple(f"{one['action']} {one['kind']} {one['name']}" for one in report.get("changes", ()))
-    return Outcome(report, errors, changes=changes)
+    return Outcome(report, _said(errors), any(one["type"] == ReadError.__name__ for one in errors), changes=changes)
 
 
 def _failed(lab: str, trigger: str, errors: tuple[str, ...]) -> Outcome:
@@ -100,8 +109,8 @@ def _failed(lab: str, trigger: str, errors: tuple[str, ...]) -> Outcome:
 
 
 def locked(lab: str) -> bool:
-    """Whether a run works on this lab. A lock that cannot be read may be one."""
+    """Whether a run works on this lab. Where the lock cannot be read, a pass is tried: it finds the same, and says so."""
     try:
         return _lock.held(lab)
     except LabError:
-        return True
+        return False

@@ -123,8 +123,9 @@ class Watcher:
         try:
             look = self._labs.look()
         except (LabError, OSError) as error:
-            self._say_once("", (f"the labs of this server cannot be listed: {error}",))
+            self._say_once("labs", (f"they cannot be listed: {error}",))
             return
+        self._say_once("labs", ())
         for lab, why in look.refused.items():
             self._say(f"lab {lab} is left alone: {why}")
         for lab in look.gone:
@@ -153,7 +154,7 @@ class Watcher:
         self._peers.forget(lab)
         self._counts.forget(lab)
         self._reports.pop(lab, None)
-        self._said.pop(lab, None)
+        self._said.pop(f"lab {lab}", None)
         self._anew.discard(lab)
 
     def _listen_to_libvirt(self) -> None:
@@ -178,7 +179,7 @@ class Watcher:
             return
         self._anew.discard(lab)
         self._backends.passed(now, failed=bool(outcome.errors))
-        self._loop.done(lab, now, changed=bool(outcome.changes), failed=bool(outcome.errors), wait=outcome.wait)
+        self._loop.done(lab, now, changed=bool(outcome.changes), failed=outcome.failed, wait=outcome.wait)
         if outcome.report is not None:
             self._reports[lab] = {name: outcome.report.get(name) for name in _TOLD}
             self._peers.tell(lab, outcome.running)
@@ -199,13 +200,13 @@ class Watcher:
         if outcome.changes:
             took = (outcome.report or {}).get("ms", 0)
             self._say(f"lab {lab}: {len(outcome.changes)} changed in {took} ms ({trigger}): {', '.join(outcome.changes[:5])}")
-        self._say_once(lab, outcome.errors)
+        self._say_once(f"lab {lab}", outcome.errors)
 
     def _say_once(self, about: str, errors: tuple[str, ...]) -> None:
         if errors == self._said.get(about, ()):
             return
         self._said[about] = errors
         for error in errors:
-            self._say(f"lab {about}: {error}" if about else error)
+            self._say(f"{about}: {error}")
         if not errors:
-            self._say(f"lab {about}: no more errors")
+            self._say(f"{about}: no more errors")

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _lock, _running, _server, _state
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils import _journal, _lock, _running, _server, _state
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, LockedError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance, _pass
 from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
@@ -26,6 +26,7 @@ from tests.testbed.paths import ROOT
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(_server, "RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(_journal, "JOURNAL_DIR", str(tmp_path / "log"))
 
 
 def keep(lab: str, **more: Any) -> None:
@@ -171,7 +172,7 @@ def made(monkeypatch: pytest.MonkeyPatch, result: Any) -> _pass.Outcome:
 @pytest.fixture
 def journal(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
-    monkeypatch.setattr("ansible_collections.archetype.lab.plugins.module_utils._journal.write", lambda _lab, entry: entries.append(entry))
+    monkeypatch.setattr(_journal, "write", lambda _lab, entry: entries.append(entry))
     return entries
 
 
@@ -217,9 +218,21 @@ def test_a_lab_that_goes_while_a_pass_begins_is_no_failure(monkeypatch: pytest.M
     assert journal == []
 
 
-def test_a_lock_that_cannot_be_read_is_a_lock() -> None:
+def test_only_what_cannot_be_read_is_tried_before_what_waits_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = {"changes": [], "waiting": REPORT["waiting"]}
+    foreign, unread = ForeignError("not ours"), ReadError("no answer")
+    assert not made(monkeypatch, PartialResult([foreign], waits)).failed
+    assert made(monkeypatch, PartialResult([foreign, unread], waits)).failed
+    assert made(monkeypatch, PartialResult([foreign], {"changes": []})).failed
+    assert not made(monkeypatch, waits).failed
+
+
+def test_a_lock_that_cannot_be_read_is_for_the_pass_to_tell() -> None:
     assert not _pass.locked("a")
     _lock.acquire("a", "me", "t")
     assert _pass.locked("a")
     Path(_lock.path("a")).write_text("{")
-    assert _pass.locked("a")
+    assert not _pass.locked("a")
+    keep("a")
+    outcome = _pass.make(_server.Server, "a", "time")
+    assert ["is not a lock" in one for one in outcome.errors] == [True]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils._watch._loop import (
     BUSY,
+    FIRST_RETRY,
     FULL,
     LAST_RETRY,
     LOCKED,
@@ -182,10 +183,18 @@ def test_a_server_at_work_is_tried_again_soon_and_the_reason_is_kept(watch: Watc
 
 def test_what_waits_is_tried_when_its_time_comes(watch: Watch) -> None:
     watch.loop.event("ovsdb", "", watch.now)
-    watch.make(watch.due(), failed=True, wait=4.0)
+    watch.make(watch.due(), wait=4.0)
     ended = watch.now
     watch.run(ended + 30)
     assert [(trigger, at) for at, _lab, trigger in watch.made[1:]] == [("tried again", pytest.approx(ended + 4.0))]
+
+
+def test_what_could_not_be_read_is_not_kept_by_what_waits_for_long(watch: Watch) -> None:
+    watch.loop.event("ovsdb", "", watch.now)
+    watch.make(watch.due(), failed=True, wait=50.0)
+    ended = watch.now
+    watch.run(ended + 30)
+    assert [(trigger, at) for at, _lab, trigger in watch.made[1:]] == [("tried again", pytest.approx(ended + FIRST_RETRY))]
 
 
 def test_what_failed_without_saying_when_is_tried_again_ever_later(watch: Watch) -> None:
