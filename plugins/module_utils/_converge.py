@@ -12,6 +12,7 @@ changed what the next ones look at makes them read again; a run with nothing to 
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -324,6 +325,7 @@ def converge(server: Server, declared: Declared, run: Run, keep: t.Mapping[str, 
     keep: what the server remembers as declared from now on.
     """
     _server.lab_path(declared.lab)
+    begun = time.monotonic()
     with at_work(declared.lab, run):
         converger = Converger(server, declared, run, keep)
         stages = converger.plan()
@@ -333,4 +335,5 @@ def converge(server: Server, declared: Declared, run: Run, keep: t.Mapping[str, 
             converger.outcome.result["vms"] = _vms.describe(stages.vms.have, stages.vms, declared.vms)
         else:
             converger.apply(stages)
+            converger.outcome.note(run, declared.lab, declared.server, "deployed", time.monotonic() - begun)
         return converger.outcome.finish(run)

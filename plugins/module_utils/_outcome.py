@@ -11,7 +11,7 @@ import contextlib
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _lock
+from ansible_collections.archetype.lab.plugins.module_utils import _journal, _lock
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, LockedError
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
@@ -52,9 +52,24 @@ class Outcome:
     errors: list[LabError] = field(default_factory=list)
     result: dict[str, t.Any] = field(default_factory=dict)
 
+    @property
+    def changes(self) -> list[Change]:
+        return [change for layer in LAYERS for change in self.layers.get(layer, ())]
+
+    def note(self, run: Run, lab: str, server: str, trigger: str, took: float) -> None:
+        """Write what was done into the journal, where what the watcher does is, too. took: seconds. It stops nothing where that fails."""
+        if run.check or not (self.changes or self.errors):
+            return
+        done = [change.to_line() for change in self.changes]
+        errors = [str(error) for error in self.errors]
+        told = {"seen": [], "done": done, "errors": errors, "waiting": [], "ms": round(1000 * took)}
+        lost = _journal.write(lab, {"server": server, "trigger": f"{trigger} by {run.owner}", **told})
+        if lost is not None:
+            self.result["warnings"] = [str(lost)]
+
     def finish(self, run: Run) -> dict[str, t.Any]:
         """The result of the module. Raises PartialResult when something failed."""
-        changes = [change for layer in LAYERS for change in self.layers.get(layer, ())]
+        changes = self.changes
         found = {**result_of(changes, diff=run.diff), "predicted": run.check, **self.result}
         if self.errors:
             raise PartialResult(self.errors, found)

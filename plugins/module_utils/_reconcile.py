@@ -162,7 +162,9 @@ def _finish(todo: Pass, course: Course, tries: _backoff.Tries, begun: float, end
     told = [*errors, tries.damage] if tries.damage is not None else errors
     report = report_of(todo, course, after, tries, begun, took, told)
     if not todo.check:
-        _write_journal(todo, course, before, report, told)
+        lost = _write_journal(todo, course, before, report, told)
+        if lost is not None:
+            report["warnings"] = [str(lost)]
         last = {name: value for name, value in report.items() if name not in ("declared", "diff")}
         _run_files.write(todo.lab, REPORT, last)
     if errors:
@@ -196,15 +198,17 @@ def _count(
     tries.save()
 
 
-def _write_journal(todo: Pass, course: Course, before: t.Sequence[_drift.Item], report: Json, errors: t.Sequence[LabError]) -> None:
+def _write_journal(
+    todo: Pass, course: Course, before: t.Sequence[_drift.Item], report: Json, errors: t.Sequence[LabError]
+) -> LabError | None:
     """Nothing is written where there is nothing to tell: an idle watcher leaves the disk alone."""
     seen = [
         f"{one.sort} {one.name}: {one.word}" + (f" ({one.detail})" if one.detail else "") for one in before if one.word != _drift.IN_SYNC
     ]
     done = [change.to_line() for change in course.done]
     if not (done or errors):
-        return
-    _journal.write(
+        return None
+    return _journal.write(
         todo.lab,
         {
             **{name: report[name] for name in ("at", "lab", "server", "trigger", "ms")},

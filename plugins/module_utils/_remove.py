@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
@@ -92,15 +93,20 @@ def remove(server: Server, lab: str, run: Run) -> dict[str, t.Any]:
     _server.lab_path(lab)
     try:
         with at_work(lab, run):
+            begun = time.monotonic()
             remover = _Remover(server, lab)
+            # At first what is declared: from then on nobody mends what is removed here, even if this does not come to its end.
+            state = [] if run.check else _state.forget(lab)
             if run.check:
                 remover.predict()
             else:
                 remover.apply()
             if not remover.outcome.errors:
-                remover.outcome.layers["state"] = _state.remove(lab, check=run.check)
+                state += _state.remove(lab, check=run.check)
                 if not run.check:
                     _lock.forget(lab, run.token)
+            remover.outcome.layers["state"] = state
+            remover.outcome.note(run, lab, "", "removed", time.monotonic() - begun)
             return remover.outcome.finish(run)
     finally:
         if not run.check:

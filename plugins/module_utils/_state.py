@@ -64,11 +64,6 @@ def _text(declared: t.Mapping[str, t.Any]) -> str:
     return json.dumps(declared, sort_keys=True, indent=1) + "\n"
 
 
-def kept(lab: str, declared: t.Mapping[str, t.Any]) -> bool:
-    """Whether this is the declared state that the server keeps, so that there is nothing to save. Raises ReadError."""
-    return _kept(path(lab), lab) == _text(declared)
-
-
 def _kept(target: Path, lab: str) -> str | None:
     try:
         return target.read_text(encoding="utf-8")
@@ -103,9 +98,18 @@ def _write(target: Path, text: str) -> None:
         raise ApplyError(f"{target} cannot be written: {error}", hint="see that the disk has room", objects=(str(target),)) from error
 
 
+def forget(lab: str, *, check: bool = False) -> list[Change]:
+    """Remove the declared state of a lab, so that nobody mends it any more."""
+    return _remove(lab, [path(lab)], check=check)
+
+
 def remove(lab: str, *, check: bool = False) -> list[Change]:
     """Remove the declared state of a lab, and its folder with all files of its nodes."""
-    gone = [one for one in (path(lab), folder(lab)) if one.exists()]
+    return _remove(lab, [path(lab), folder(lab)], check=check)
+
+
+def _remove(lab: str, places: t.Sequence[Path], *, check: bool) -> list[Change]:
+    gone = [one for one in places if one.exists()]
     for one in gone:
         if check:
             continue

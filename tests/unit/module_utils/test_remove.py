@@ -116,13 +116,13 @@ def test_while_something_cannot_be_read_nothing_is_removed(box: Box, backend: st
     assert _lock.current("demo") is None
 
 
-def test_what_fails_on_one_side_does_not_stop_the_other_and_the_declared_state_is_kept(box: Box) -> None:
+def test_what_fails_on_one_side_does_not_stop_the_other_and_nobody_mends_what_is_removed(box: Box) -> None:
     box.ovs.refuse = "it is full"
     with pytest.raises(PartialResult) as failed:
         remove(box.server, "demo", RUN)
     assert [type(error) for error in failed.value.errors] == [ApplyError]
     assert box.docker.raw == {}
-    assert _state.load("demo") == {"lab": "demo"}
+    assert _state.load("demo") is None
     assert not _lock.held("demo")
     assert Path(_server.run_path("demo")).is_dir()
 

@@ -33,17 +33,6 @@ def test_the_same_state_again_is_no_change_whatever_the_order_of_its_keys() -> N
     assert _state.save("demo", dict(reversed(DECLARED.items()))) == []
 
 
-def test_a_server_knows_whether_it_keeps_this_very_state(state_dir: Path) -> None:
-    assert not _state.kept("demo", DECLARED)
-    _state.save("demo", DECLARED)
-    assert _state.kept("demo", dict(reversed(DECLARED.items())))
-    assert not _state.kept("demo", {**DECLARED, "ports": []})
-    assert not _state.kept("other", DECLARED)
-    (state_dir / "demo.json").write_bytes(b"\xff")
-    with pytest.raises(ReadError):
-        _state.kept("demo", DECLARED)
-
-
 def test_another_state_is_an_update_that_shows_no_content() -> None:
     _state.save("demo", DECLARED)
     (change,) = _state.save("demo", {**DECLARED, "ports": []})

@@ -75,7 +75,8 @@ def test_shape_of_the_plan():
     assert plan["nodes"]["a"]["shell"] == "docker exec -it clab-x-a sh"
     cross = plan["links"][CROSS.key]
     assert set(cross) == {
-        "type", "far", "proof", "probe", "enabled", "servers", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints",
+        "type", "far", "proof", "probe", "enabled", "servers", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels",
+        "endpoints",
     }  # fmt: skip
     assert (cross["type"], cross["far"], cross["proof"], cross["probe"]) == ("veth", None, "frames", "full")
     assert cross["servers"] == ["srv1", "srv2"]
