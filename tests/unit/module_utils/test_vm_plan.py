@@ -475,7 +475,9 @@ def test_a_console_gets_the_port_that_this_run_frees() -> None:
 def test_a_console_does_not_get_the_port_of_a_machine_that_runs_on() -> None:
     have = there(with_console("r1", 4001), listeners=frozenset({4001}))
     for want in ([with_console("r2", 4001)], [with_console("r1", 4002), with_console("r2", 4001)]):
-        with pytest.raises(LabError, match=r"port 4001 .* of node r2, is .*, by node r1 of the lab, .*; restart node r1 with -e lab_restart=r1,"):
+        with pytest.raises(
+            LabError, match=r"port 4001 .* of node r2, is .*, by node r1 of the lab, .*; restart node r1 with -e lab_restart=r1,"
+        ):
             plan(want, have, lab=LAB)
 
 
