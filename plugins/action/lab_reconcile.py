@@ -30,19 +30,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result.update(self.mend(task_vars or {}))
+        return result
+
+    def mend(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the module returned, the last time that it was called."""
         # The server's system log would get the arguments, and what is declared has secrets in it.
-        variables = {**(task_vars or {}), "ansible_no_target_syslog": True}
+        variables = {**task_vars, "ansible_no_target_syslog": True}
         args = dict(self._task.args)
         left, delay = _number(args.get("retries"), 3), _number(args.get("delay"), 2)
         while True:
             found = self._call(MODULE, args, variables)
             if not _transient(found) or left < 1:
-                break
+                return found
             left -= 1
             if not self._give_back(found, variables):
                 time.sleep(delay)
-        result.update(found)
-        return result
 
     def _call(self, module: str, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         found: dict[str, t.Any] = plain(self._execute_module(module_name=module, module_args=args, task_vars=variables))

@@ -150,7 +150,9 @@ def _skeleton(declared: Declared) -> Json:
             for one in declared.containers
         ],
         "vms": [{name: getattr(one, name) for name in ("name", "node", "kind", "image")} for one in declared.vms],
-        "management": declared.management is not None,
+        "management": {"hosts": [{"address": one.address, "names": list(one.names)} for one in declared.management.hosts]}
+        if declared.management
+        else None,
     }
 
 

@@ -110,7 +110,7 @@ class _Reader:
             "shell": "",
             "console": None,
             "interfaces": [],
-            "management": {"ipv4": "", "ipv6": "", **self.addresses.get(name, {})} if name in self.addresses else None,
+            "management": {"ipv4": "", "ipv6": "", **self.addresses[name]} if name in self.addresses else None,
         }
 
     # links
@@ -122,7 +122,7 @@ class _Reader:
         ends = [self._end(end) for end in sorted(link["endpoints"], key=lambda end: (end["node"], end["interface"]))]
         servers = sorted({end["server"] for end in ends}.intersection(self.servers))
         framed = link.get("probe", "full") != "device"
-        far = None if framed else self._far(key, ends)
+        far = self._far(key, ends) if not framed and len(ends) == 1 else None
         tags = {
             server: port["tag"]
             for (server, _node, _interface), port in sorted(self.ports.items())
