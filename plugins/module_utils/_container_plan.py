@@ -26,6 +26,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _ownership as
 from ansible_collections.archetype.lab.plugins.module_utils._boots import Journal
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._container_checks import check
+from ansible_collections.archetype.lab.plugins.module_utils._container_drops import drop_volumes, plan_drop
 from ansible_collections.archetype.lab.plugins.module_utils._container_model import ContainersPlan, NodePlan, NodeStep, SandboxStep, State
 from ansible_collections.archetype.lab.plugins.module_utils._container_order import Order
 from ansible_collections.archetype.lab.plugins.module_utils._container_read import HaveContainers, read
@@ -77,14 +78,14 @@ def _plan(
         marks.owner_of(labels) == lab and name in spared for name, labels in have.owners.items() if state == "absent" or name not in names
     )
     if state == "absent":
-        _plan_drop(found, have, lambda name: prune or name in names, lambda node: prune or node in nodes, spared)
-        _drop_volumes(found, have, () if prune and not holds else have.volumes)
+        plan_drop(found, have, lambda name: prune or name in names, lambda node: prune or node in nodes, spared)
+        drop_volumes(found, have, () if prune and not holds else have.volumes)
         return found
     check(want, have, lab, spared)
     if prune:
-        _plan_drop(found, have, lambda name: name not in names, lambda node: node not in nodes, spared)
+        plan_drop(found, have, lambda name: name not in names, lambda node: node not in nodes, spared)
     wanted = sorted({name for one in want for name in settings.volume_names(one)})
-    _drop_volumes(found, have, wanted if prune and not holds else have.volumes)
+    drop_volumes(found, have, wanted if prune and not holds else have.volumes)
     due = {name for one in want if one.name not in spared for name in settings.volume_names(one)}
     found.make_volumes = [name for name in wanted if name in due and name not in have.volumes]
     found.changes += [Change("create", "volume", name) for name in found.make_volumes]
@@ -106,31 +107,6 @@ def _plan_nodes(found: ContainersPlan, want: t.Sequence[Container], have: HaveCo
     for one in want:
         found.nodes.append(planned[one.name].plan)
         found.changes += planned[one.name].changes
-
-
-def _plan_drop(
-    found: ContainersPlan,
-    have: HaveContainers,
-    of_name: t.Callable[[str], bool],
-    of_node: t.Callable[[str], bool],
-    spared: t.Collection[str],
-) -> None:
-    """Only what carries the lab's mark is ever dropped."""
-    for name, labels in sorted(have.owners.items()):
-        if marks.owner_of(labels) != found.lab or not of_name(name) or name in spared:
-            continue
-        sandbox = labels.get(marks.ROLE) == spec.ROLE_SANDBOX
-        (found.drop_sandboxes if sandbox else found.drop_nodes).append(name)
-        found.changes.append(Change("delete", "sandbox" if sandbox else "container", name, labels.get(marks.NODE, "")))
-    found.drop_folders = sorted(node for node in have.folders if of_node(node) and node not in spared)
-    found.changes += [Change("delete", "file", _files.folder_of(found.lab, node), node) for node in found.drop_folders]
-    found.forget = sorted(node for node in have.boots if of_node(node) and node not in spared)
-
-
-def _drop_volumes(found: ContainersPlan, have: HaveContainers, kept: t.Collection[str]) -> None:
-    own = (name for name, labels in sorted(have.volumes.items()) if marks.owner_of(labels) == found.lab)
-    found.drop_volumes = [name for name in own if name not in kept]
-    found.changes += [Change("delete", "volume", name) for name in found.drop_volumes]
 
 
 def _exec_change(want: Container, commands: t.Sequence[Step], why: str = "") -> Change:
