@@ -11,6 +11,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from tests.edits import generator, judge, observed
 from tests.edits.generator import Edit
 from tests.edits.topology import Link, Topology, first
@@ -66,7 +68,7 @@ class Runner:
                 self._apply(outcome, after)
                 if number % fresh == 0 or number == count:
                     outcome.problems += self._compare(after)
-            except AssertionError as error:
+            except (AssertionError, pytest.fail.Exception) as error:
                 outcome.problems.append(str(error))
             self.topology = after
             outcome.seconds = time.monotonic() - began
