@@ -90,7 +90,7 @@ def test_who_fights_is_met_less_and_less_often() -> None:
         now += 0.1
     assert pauses == sorted(pauses)
     assert max(pauses) == 300
-    assert mended < 400
+    assert mended < 600  # of 36,000: a few seconds of each pause of five minutes, so that who has given up is met at once
 
 
 def test_a_fight_that_is_over_is_forgotten() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils import _journal
@@ -61,6 +61,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_whatever_an_entry_holds_is_one_line_of_bounded_length(entry: dict[str, Any]) -> None:
     assert _journal.write("any", entry) is None
