@@ -36,13 +36,17 @@ ff02::2\tip6-allrouters
 
 @dataclass(frozen=True)
 class Have:
-    """hosts: the text of the file of names, None where there is none. looked: false where nothing was looked for, as nothing can be."""
+    """hosts: the text of the file of names, None where there is none. looked: false where nothing was looked for, as nothing can be.
+
+    there: whether the server's own device is.
+    """
 
     hosts: str | None = None
     firewall: _firewall.Have = field(default_factory=_firewall.Have)
     sysctls: _sysctls.Have = field(default_factory=_sysctls.Have)
     dhcp: _dhcp.Have = field(default_factory=_dhcp.Have)
     looked: bool = False
+    there: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def read(server: Server, lab: str, want: Management | None, *, everything: bool 
     own = _own(want)
     versions = [version for version in _sysctls.FORWARDING if _firewall.crosses(want, version)]
     sysctls = _sysctls.read([*own, *(_sysctls.FORWARDING[version] for version in versions)], ipv6=6 in versions)
-    return Have(hosts, firewall, sysctls, _dhcp.read(lab, want), looked=True)
+    return Have(hosts, firewall, sysctls, _dhcp.read(lab, want), looked=True, there=want is None or _sysctls.has_device(want.device))
 
 
 def _read_hosts(lab: str) -> str | None:
@@ -109,18 +113,20 @@ def plan(lab: str, want: Management | None, have: Have, *, fresh: bool = False, 
     """What has to be done; pure.
 
     fresh: the server's own device is made anew, and has the kernel's settings. whole: the lab's folder is removed by somebody else.
+    Where that device is not there, and is not made either (its port is left alone, or failed), nothing is set on it, nor serves on it.
     """
     if not have.looked:
         return Plan()
     firewall = _firewall.plan(lab, want, have.firewall)
-    own = _own(want)
+    there = fresh or have.there
+    own = _own(want) if there else {}
     known = have.sysctls
     if fresh:
         values = {**known.values, **dict.fromkeys(own, None)}
         known = _sysctls.Have(values, known.note, known.advertised)
     versions = [version for version in _sysctls.FORWARDING if _firewall.crosses(want, version)]
     sysctls = _sysctls.plan(lab, LINK, own, _sysctls.shared(versions, known), known)
-    dhcp = _dhcp.plan(lab, want, have.dhcp, fresh=fresh)
+    dhcp = _dhcp.plan(lab, want, have.dhcp, fresh=fresh) if there else _dhcp.Plan(want)
     text = hosts_text(lab, want) if want else None
     changes: list[Change] = []
     if text is not None and text != have.hosts:

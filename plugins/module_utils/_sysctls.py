@@ -72,6 +72,11 @@ def read_value(name: str) -> str | None:
         raise ReadError(f"{PROC}/{name} cannot be read: {error.strerror}") from error
 
 
+def has_device(name: str) -> bool:
+    """Whether there is a device that settings could be of."""
+    return Path(PROC, "net/ipv4/conf", name).is_dir()
+
+
 def read_note() -> dict[str, Held]:
     path = note_path()
     try:

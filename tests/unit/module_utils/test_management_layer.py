@@ -275,3 +275,18 @@ def test_everybody_in_a_node_can_read_the_names_whatever_the_umask(box: Box) -> 
     finally:
         os.umask(before)
     assert box.hosts.stat().st_mode & 0o777 == 0o644
+
+
+def test_nothing_is_set_on_a_device_that_is_not_there_and_is_not_made(box: Box) -> None:
+    """Its port is held, or could not be made; that is told of the port."""
+    box.converge(OPEN)
+    for name in OWN:
+        (box.folder / "sys" / name).unlink()
+        (box.folder / "sys" / name).parent.rmdir()
+    assert box.converge(OPEN) == []
+    other = Management("am1", SUBNETS, masquerade=True, ports=OPEN.ports)
+    assert box.converge(other) == ["update hosts hosts"]
+    foreseen = _management.plan("demo", other, box.read(other), fresh=True).changes
+    assert [change.name for change in foreseen if change.kind == "sysctl"] == [name.replace("/", ".") for name in OWN]
+    box.make_device()
+    assert [line.partition(" ")[2] for line in box.converge(other)] == [f"sysctl {name.replace('/', '.')}" for name in OWN]
