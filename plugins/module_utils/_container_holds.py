@@ -95,6 +95,10 @@ def _wait(
             elif not verdict:
                 still.append(one)
         left = still
+        if left and not worker.waits:
+            for one in left:
+                worker.leave(one)
+            return
         if left:
             time.sleep(POLL)
 

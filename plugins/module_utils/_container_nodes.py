@@ -41,13 +41,15 @@ def apply_nodes(
     wave: int | None = None,
     blocked: t.Mapping[str, str] | None = None,
     after: int | None = None,
+    waits: bool = True,
 ) -> list[LabError]:
     """Deliver files, make and start nodes, run their commands, and see that they stay. One error per object that failed.
 
     wave: nodes of later waves are left alone, all are done without it. blocked: nodes that failed in an earlier wave, with the reason:
     they are not tried again, and who waits for one of them is not started. after: the wave up to which all was done already.
+    waits: whether what takes its time is waited for; otherwise it is left to the next run, in C(found.held), and delays are left out.
     """
-    worker = Worker(server, found)
+    worker = Worker(server, found, waits=waits)
     before = dict(blocked or {})
     found.failed.update(one.want.name for one in found.nodes if one.want.node in before)
     with worker.collecting():
@@ -82,7 +84,8 @@ def _do_wave(worker: Worker, nodes: t.Sequence[NodePlan]) -> None:
     for (delay, _depth), group in groupby(sorted(nodes, key=place), place):
         batch = worker.alive(group, lambda one: one.node != "keep" or bool(one.commands))
         if batch:
-            time.sleep(max(0.0, begun + delay - time.monotonic()))
+            if worker.waits:
+                time.sleep(max(0.0, begun + delay - time.monotonic()))
             _make_batch(worker, batch)
             started = time.monotonic() if worker.alive(batch, lambda one: one.starts) else started
             run_steps(worker, worker.alive(batch), "made", "started")

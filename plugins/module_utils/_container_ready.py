@@ -12,7 +12,7 @@ import time
 
 from ansible_collections.archetype.lab.plugins.module_utils._container_work import Worker, ended
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container
-from ansible_collections.archetype.lab.plugins.module_utils._errors import VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, VerifyError
 
 EXEC_TIMEOUT = 60.0
 """Seconds that a command has, where nobody says otherwise."""
@@ -25,8 +25,15 @@ def time_of(want: Container) -> float:
     return want.boot_timeout or EXEC_TIMEOUT
 
 
+class NotYetError(LabError):
+    """What is waited for has not come, and nobody waits for it here."""
+
+
 def wait_for_log(worker: Worker, want: Container) -> None:
-    """Until the log has what it is waited for. What is from before the present process is no sign of it."""
+    """Until the log has what it is waited for. What is from before the present process is no sign of it.
+
+    Raises NotYetError where that takes its time, and it is not waited for.
+    """
     if not want.ready_log:
         return
     pattern = re.compile(want.ready_log)
@@ -39,6 +46,8 @@ def wait_for_log(worker: Worker, want: Container) -> None:
         written = worker.docker.logs(want.name, since=found.ended_at)
         if pattern.search(written):
             return
+        if not worker.waits:
+            raise NotYetError(f"the log of node {want.node} does not show {want.ready_log} yet", objects=(want.name,))
         if time.monotonic() - begun > limit:
             last = written.rsplit("\n", 1)[-1].strip() or "(nothing)"
             raise VerifyError(

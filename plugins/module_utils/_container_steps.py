@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _host_command
 from ansible_collections.archetype.lab.plugins.module_utils._container_model import NodePlan
-from ansible_collections.archetype.lab.plugins.module_utils._container_ready import EXEC_TIMEOUT, time_of, wait_for_log
+from ansible_collections.archetype.lab.plugins.module_utils._container_ready import EXEC_TIMEOUT, NotYetError, time_of, wait_for_log
 from ansible_collections.archetype.lab.plugins.module_utils._container_work import Worker, cut
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
@@ -43,7 +43,13 @@ def run_steps(worker: Worker, nodes: t.Sequence[NodePlan], *times: Time) -> None
             else:
                 run_step(worker, node.want, step, boot)
 
-    worker.on_nodes(due, run)
+    def run_or_leave(node: NodePlan) -> None:
+        try:
+            run(node)
+        except NotYetError:
+            worker.leave(node)
+
+    worker.on_nodes(due, run_or_leave)
 
 
 def run_made(worker: Worker, node: NodePlan) -> None:

@@ -25,8 +25,8 @@ OUTPUT_LENGTH = 2000
 class Worker(Workers[NodePlan]):
     """Work on the nodes of a plan for containers."""
 
-    def __init__(self, server: Server, found: ContainersPlan) -> None:
-        super().__init__(found.failed)
+    def __init__(self, server: Server, found: ContainersPlan, *, waits: bool = True) -> None:
+        super().__init__(found.failed, found.held, waits=waits)
         self.server = server
         self.docker = server.docker
         self.plan = found

@@ -35,7 +35,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._outcome import Outc
 from ansible_collections.archetype.lab.plugins.module_utils._ports_model import PAIRS, Request
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import as_dict
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import plan as plan_tunnels
-from ansible_collections.archetype.lab.plugins.module_utils._waves import in_turn
+from ansible_collections.archetype.lab.plugins.module_utils._waves import NOT_YET, in_turn
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._bridge import BridgePlan
@@ -252,7 +252,7 @@ class Converger:
         self._apply_nodes(stages.containers, stages.vms)
         self.outcome.result["waiting"] = stages.containers.waiting(self.run.wave) + stages.vms.waiting(self.run.wave)
         self.outcome.result["unmet"] = {**stages.containers.unmet, **stages.vms.unmet}
-        self.outcome.result["held"] = stages.vms.held
+        self.outcome.result["held"] = list(dict.fromkeys([*stages.containers.held, *stages.vms.held]))
         self._guard(self._describe_containers)
         self._guard(lambda: self._describe_vms(stages.vms))
 
@@ -263,7 +263,7 @@ class Converger:
             self.outcome.layers["containers"] = containers.changes
         if not vms.busy:
             if containers.busy:
-                errors += _containers.apply_nodes(self.server, containers, wave=run.wave, blocked=run.blocked)
+                errors += _containers.apply_nodes(self.server, containers, wave=run.wave, blocked=run.blocked, waits=run.waits)
             return
         after: int | None = None
         for number in sorted({*containers.waves(), *vms.waves()}):
@@ -271,10 +271,10 @@ class Converger:
                 continue
             blocked = {**run.blocked, **containers.unmet, **vms.unmet}
             if run.wave is None:
-                blocked.update(dict.fromkeys(vms.held, "is not ready yet"))
-            errors += _vms.apply(self.server, vms, wave=number, after=after, blocked=blocked)
+                blocked.update(dict.fromkeys((*containers.held, *vms.held), NOT_YET))
+            errors += _vms.apply(self.server, vms, wave=number, after=after, blocked=blocked, waits=run.waits)
             if containers.busy:
-                errors += _containers.apply_nodes(self.server, containers, wave=number, after=after, blocked=blocked)
+                errors += _containers.apply_nodes(self.server, containers, wave=number, after=after, blocked=blocked, waits=run.waits)
             errors += _vms.hold(self.server, vms, self.declared.access, wave=number, after=after, patience=run.patience)
             after = number
 

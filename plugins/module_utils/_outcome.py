@@ -27,6 +27,7 @@ class Run:
     wave: nodes of later waves are not started; without it, all are. blocked: nodes that failed in an earlier wave, with the reason.
     recreate, restart: machines that are to get a new disk, or to be started anew.
     patience: seconds that a machine has to become ready where others wait for that; without it, what its kind gives it.
+    waits: whether nodes that take their time are waited for; otherwise they are left to the next pass, in the result's held.
     spare: names of objects that are left alone. anew: names of ports and tunnels that are made anew, as lighter mending was in vain.
     """
 
@@ -40,6 +41,7 @@ class Run:
     recreate: t.Collection[str] = ()
     restart: t.Collection[str] = ()
     patience: float | None = None
+    waits: bool = True
     spare: t.Collection[str] = ()
     anew: t.Collection[str] = ()
 

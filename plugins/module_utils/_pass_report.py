@@ -112,6 +112,7 @@ def report_of(
             for name, one in sorted(tries.waiting(begun + took / 1000).items())
             if name not in course.wires
         ],
+        "coming": list(course.result.get("held") or ()),
         "held": sorted(declared.hold),
         "declared": _skeleton(declared),
     }

@@ -110,8 +110,18 @@ def _plan(
     declared = Declared.from_params(keep)
     wanted = declared.without_links(declared.taken_back)
     known = _state.load(todo.lab)
-    patient = 0.0 if todo.patient else None
-    run = Run(todo.owner, todo.token, todo.ended, check=todo.check, diff=todo.diff, patience=patient, anew=_anew(declared, tries, todo))
+    waits = not todo.patient
+    patience = None if waits else 0.0
+    run = Run(
+        todo.owner,
+        todo.token,
+        todo.ended,
+        check=todo.check,
+        diff=todo.diff,
+        patience=patience,
+        waits=waits,
+        anew=_anew(declared, tries, todo),
+    )
     spare: frozenset[str] = declared.objects_of(waiting)
     for place in range(_ROUNDS):
         converger = Converger(server, wanted, replace(run, spare=spare), keep if keep != known else None)

@@ -81,13 +81,21 @@ def _forget(found: VmsPlan, name: str) -> None:
     _vm_disks.remove(found.lab, name)
 
 
-def apply(server: Server, found: VmsPlan, *, wave: int | None = None, blocked: Blocked = None, after: int | None = None) -> list[LabError]:
+def apply(
+    server: Server,
+    found: VmsPlan,
+    *,
+    wave: int | None = None,
+    blocked: Blocked = None,
+    after: int | None = None,
+    waits: bool = True,
+) -> list[LabError]:
     """Make disks and media, define, start, and see that the machines stay. One error per object that failed.
 
     wave: machines of later waves are left alone; after: those up to this one were done already. blocked: nodes that failed in an earlier
     wave, with the reason: they are not tried again, and who waits for one of them is not started.
     """
-    worker = Workers[VmPlan](found.failed)
+    worker = Workers[VmPlan](found.failed, found.held, waits=waits)
     before = dict(blocked or {})
     found.failed.update(one.want.name for one in found.nodes if one.want.node in before)
     with worker.collecting():
@@ -121,7 +129,8 @@ class _Wave:
         self._verify_defined(self.worker.alive(nodes, lambda one: one.define))
         starting = self.worker.alive(nodes, lambda one: one.starts)
         for delay, group in groupby(sorted(starting, key=_delay), _delay):
-            time.sleep(max(0.0, begun + delay - time.monotonic()))
+            if self.worker.waits:
+                time.sleep(max(0.0, begun + delay - time.monotonic()))
             self.worker.on_nodes(list(group), lambda one: self.server.virt.start(one.want.name))
         self.worker.on_nodes(self.worker.alive(nodes, lambda one: bool(one.discard)), self._discard)
         self._set_links(self.worker.alive(nodes, lambda one: bool(one.links)), self.worker.alive(starting))

@@ -16,6 +16,8 @@ from ansible_collections.archetype.lab.plugins.module_utils._parallel import att
 BROKEN = "is on a server where an error came between"
 """How it is told of a node that was not come to."""
 NOT_STARTED = "was not started"
+NOT_YET = "is not ready yet"
+"""How it is told of a node that is on its way, where nobody waits for it to come."""
 _TOLD = 5
 """Of what keeps a node from starting, so many are named."""
 
@@ -52,10 +54,16 @@ _P = t.TypeVar("_P", bound=Planned)
 
 
 class Workers(t.Generic[_P]):
-    """Work on nodes, in which the failure of one is remembered, so that later stages leave it out. failed: their names, of the plan."""
+    """Work on nodes, in which the failure of one is remembered, so that later stages leave it out. failed: their names, of the plan.
 
-    def __init__(self, failed: set[str]) -> None:
+    waits: whether nodes are waited for until they are as they are to be. Where not, those that take their time are left to the next run,
+    in held, and so are those that wait for them: none of them failed.
+    """
+
+    def __init__(self, failed: set[str], held: list[str] | None = None, *, waits: bool = True) -> None:
         self.failed = failed
+        self.held = [] if held is None else held
+        self.waits = waits
         self.errors: list[LabError] = []
         self.reasons: dict[str, str] = {}
         self.broken = False
@@ -69,6 +77,13 @@ class Workers(t.Generic[_P]):
         self.errors.append(error)
         if reason:
             self.reasons[node.want.name] = reason
+
+    def leave(self, node: _P) -> None:
+        """To the next run: it is on its way."""
+        self.failed.add(node.want.name)
+        self.reasons[node.want.name] = NOT_YET
+        if node.want.node not in self.held:
+            self.held.append(node.want.node)
 
     def told(self, node: _P) -> str:
         return self.reasons.get(node.want.name, "failed")
@@ -95,16 +110,16 @@ class Workers(t.Generic[_P]):
     def refuse(self, nodes: t.Sequence[_P], unmet: t.Mapping[str, str]) -> None:
         """Nodes that are not started, as what they wait for is not as it must be. unmet: that, with the reason."""
         for one in self.alive(nodes, lambda one: bool(unmet) and one.busy):
-            error = _refusal(one.want, unmet)
-            if error is not None:
-                self.fail(one, error, NOT_STARTED)
+            waits_for = None if one.want.waits_for is None else frozenset(one.want.waits_for)
+            causes = {node: reason for node, reason in unmet.items() if waits_for is None or node in waits_for}
+            if causes and not self.waits and all(reason == NOT_YET for reason in causes.values()):
+                self.leave(one)
+            elif causes:
+                self.fail(one, _refusal(one.want, causes), NOT_STARTED)
 
 
-def _refusal(want: Wanted, unmet: t.Mapping[str, str]) -> LabError | None:
-    waits_for = None if want.waits_for is None else frozenset(want.waits_for)
-    causes = [f"node {node}, which {reason}" for node, reason in unmet.items() if waits_for is None or node in waits_for]
-    if not causes:
-        return None
+def _refusal(want: Wanted, unmet: t.Mapping[str, str]) -> LabError:
+    causes = [f"node {node}, which {reason}" for node, reason in unmet.items()]
     more = len(causes) - _TOLD
     told = "; ".join(causes[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
     return ApplyError(

@@ -44,7 +44,9 @@ options:
     type: str
     default: ""
   patient:
-    description: Whether links and nodes that could not be mended lately wait for their time. Otherwise everything is tried.
+    description:
+      - Whether links and nodes that could not be mended lately wait for their time. Otherwise everything is tried.
+      - Nodes that take their time to become ready are not waited for then, but left to the next pass.
     type: bool
     default: false
   retries:
@@ -136,6 +138,11 @@ waiting:
   returned: always
   type: list
   elements: dict
+coming:
+  description: Nodes that are on their way, with O(patient), where they are not waited for.
+  returned: always
+  type: list
+  elements: str
 held:
   description: Links and nodes that are left alone.
   returned: always

@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 OWNER = "archetype-lab-watch"
 RUNNING = "running"
 _LONGEST = 300
+_COMING = 2.0
+"""Seconds between two looks at nodes that are on their way."""
 
 Json = dict[str, t.Any]
 
@@ -49,9 +51,11 @@ class Outcome:
 
     @property
     def wait(self) -> float | None:
-        """Seconds until the first object that waits is tried again; None where none waits."""
-        nexts = [datetime.fromisoformat(one["next"]) for one in (self.report or {}).get("waiting", ())]
-        return (min(nexts) - datetime.now(tz=timezone.utc)).total_seconds() if nexts else None
+        """Seconds until the first object that waits is tried again, or nodes on their way are looked at; None where there are none."""
+        report = self.report or {}
+        nexts = [datetime.fromisoformat(one["next"]) for one in report.get("waiting", ())]
+        seconds = [(min(nexts) - datetime.now(tz=timezone.utc)).total_seconds()] if nexts else []
+        return min([*seconds, *([_COMING] if report.get("coming") else [])], default=None)
 
     @property
     def running(self) -> dict[str, bool]:

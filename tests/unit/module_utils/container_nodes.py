@@ -67,6 +67,17 @@ def run_wave(
     return [str(one) for one in errors], found.unmet, found.waiting(wave)
 
 
+def glance(docker: FakeDocker, *want: Container) -> tuple[list[str], list[str]]:
+    """A pass that waits for nobody: its errors, and who is on the way."""
+    server = server_of(docker)
+    found = plan(want, read(server, "demo", want), lab="demo", prune=True)
+    errors: list[LabError] = []
+    if found.busy:
+        errors = apply_sandboxes(server, found)
+        errors += apply_nodes(server, found, waits=False)
+    return [str(one) for one in errors], found.held
+
+
 def lines(result: ContainersResult) -> list[str]:
     return [change.to_line() for change in result.changes]
 

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.archetype.lab.plugins.module_utils import _container_nodes, _container_ready, _server
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer, ExecResult
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
-from tests.unit.module_utils.container_nodes import IMAGES, executed, node, ok, run, stage
+from tests.unit.module_utils.container_nodes import IMAGES, executed, glance, node, ok, run, stage
 from tests.unit.module_utils.docker_fake import FakeDocker
 
 OWN: dict[str, t.Any] = {
@@ -115,3 +115,11 @@ def test_what_is_no_regular_expression_is_refused_before_anything_is_done(docker
     with pytest.raises(LabError, match=r"node r1: ready_log \( is not a regular expression: missing \)"):
         run(docker, node(**{**OWN, "ready_log": "("}))
     assert docker.raw == {}
+
+
+def test_where_nobody_waits_a_log_that_does_not_show_it_yet_is_left_to_the_next_pass(docker: FakeDocker) -> None:
+    docker.logged["demo-r1"] = ["booting", "booting\nSystem ready"]
+    assert glance(docker, node(**OWN)) == ([], ["r1"])
+    assert executed(docker) == []
+    assert glance(docker, node(**OWN)) == ([], [])
+    assert executed(docker) == ["apply config", "mine"]

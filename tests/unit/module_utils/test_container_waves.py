@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.archetype.lab.plugins.module_utils import _container_holds, _container_nodes, _server
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Healthcheck
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
-from tests.unit.module_utils.container_nodes import IMAGES, lines, node, ok, run, run_wave, started
+from tests.unit.module_utils.container_nodes import IMAGES, glance, lines, node, ok, run, run_wave, started
 from tests.unit.module_utils.docker_fake import FakeDocker
 
 SICK = "node a is unhealthy; its health check ended with exit code 1: demo-a says unhealthy; look at the node's log and at its health check"
@@ -293,3 +293,24 @@ def test_who_joins_a_delayed_node_is_started_after_it(docker: FakeDocker) -> Non
     begun = time.monotonic()
     ok(run(docker, node("a", network="node", sandbox="demo-b.sb"), node("b", startup_delay=1)))
     assert time.monotonic() - begun < 1
+
+
+# -- nobody waits ---------------------------------------------------------------------------------------------------
+
+
+def test_where_nobody_waits_who_is_on_the_way_and_who_waits_for_them_is_left_to_the_next_pass(docker: FakeDocker) -> None:
+    docker.health["demo-a"] = ["starting"]
+    want = [sick("a", startup_delay=3600), node("b", wave=1, waits_for=("a",)), node("c", wave=1, waits_for=())]
+    assert glance(docker, *want) == ([], ["a", "b"])
+    assert started(docker) == ["demo-a", "demo-c"]
+    assert glance(docker, *want) == ([], ["a", "b"])
+    docker.health["demo-a"] = ["healthy"]
+    assert glance(docker, *want) == ([], [])
+    assert started(docker) == ["demo-b"]
+
+
+def test_where_nobody_waits_what_failed_is_an_error_all_the_same(docker: FakeDocker) -> None:
+    docker.health["demo-a"] = ["unhealthy"]
+    errors, held = glance(docker, sick("a"), node("c", wave=1, waits_for=("a",)))
+    assert errors == [SICK, NEXT.format("node a, which is not healthy")]
+    assert held == []
