@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import polling, run, show, soak
+from tests.testbed.paths import ROOT
 
 
 def faults(options: argparse.Namespace) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def main() -> int:
     parser.add_argument("--name", default="ft", help="of the testbed")
     parser.add_argument("--keep", action="store_true", help="leave the testbed up")
     options = parser.parse_args()
+    sys.path.insert(0, str(ROOT / "collections"))
     found = faults(options) if options.what == "table" else soak.main(options)
     if options.json:
         options.json.write_text(json.dumps({"machine": run.about(), **found}, indent=2) + "\n")

@@ -88,7 +88,7 @@ OWN: dict[str, Callable[[Scene], float]] = {
 }
 
 
-def by_hand(scene: Scene, wanted: Sequence[str], times: int = 5) -> dict[str, float]:
+def by_hand(scene: Scene, wanted: Sequence[str], times: int = 3) -> dict[str, float]:
     """The median of each that is wanted. Afterwards everything is as declared again."""
     found = {"": 0.0}
     for name, measure in OWN.items():

@@ -50,15 +50,15 @@ def servers(name: str, count: int, *, keep: bool) -> Iterator[Testbed]:
 
 
 @contextlib.contextmanager
-def scene_on(testbed: Testbed, folder: Path, faults: Sequence[Fault], interval: float = 0.01, *, quickly: bool = False) -> Iterator[Scene]:
-    """The lab with what these faults need of it. quickly: see C(Scene.deployed)."""
+def scene_on(testbed: Testbed, folder: Path, faults: Sequence[Fault], interval: float = 0.01) -> Iterator[Scene]:
+    """The lab with what these faults need of it."""
     needed = {way for fault in faults for part in fault.parts for way in part.ways}
     chosen: list[Way] = [way for way in ways() if way.name in needed]
     nodes = {node for way in chosen for node in (way.near, way.far)}
     if {fault.name for fault in faults} & {"dockerd restarted", "server rebooted"}:
         chosen, nodes = ways(), set(PLACES)
     places = {node: server for node, server in PLACES.items() if node in nodes}
-    with Scene(testbed, folder, places, chosen, interval).deployed(quickly=quickly) as scene:
+    with Scene(testbed, folder, places, chosen, interval).deployed() as scene:
         yield scene
 
 

@@ -155,20 +155,17 @@ class Scene:
     # making it, and taking it away
 
     @contextlib.contextmanager
-    def deployed(self, *, quickly: bool = False) -> Iterator[Scene]:
-        """Both labs, the admin's things and the pings. quickly: by the modules alone, without their proof, which the pings give."""
+    def deployed(self) -> Iterator[Scene]:
+        """Both labs, the admin's things and the pings."""
         self.forget()
         try:
             for lab in (self.other, self.lab):
-                if quickly:
-                    self._converge(lab)
-                else:
-                    self.world.deploy(lab).green()
+                self._converge(lab)
             self.slices = {name: self.kept(name) for name in self.eyes}
             with self.pings.running():
                 self.admin_arrives()
                 self.start_pings()
-                self.pings.wait(list(self.pings.pingers))
+                self.pings.wait(list(self.pings.pingers), seconds=120)
                 self.note()
                 yield self
         finally:
@@ -178,7 +175,7 @@ class Scene:
             self.forget()
 
     def _converge(self, lab: Lab) -> None:
-        """What deploy_lab does, but for what it says and proves."""
+        """What deploy_lab does, but for what it says, and for the proof, which pings give here."""
         from ansible_collections.archetype.lab.plugins.plugin_utils._labfile import load_lab_file
         from ansible_collections.archetype.lab.plugins.plugin_utils._plan import ServerFacts, make_plan
 

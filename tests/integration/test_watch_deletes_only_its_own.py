@@ -33,7 +33,7 @@ PATIENCE = 10.0
 def scene(world: World) -> Iterator[Scene]:
     nodes = {node for way in WAYS for node in (way.near, way.far)}
     places = {node: server for node, server in PLACES.items() if node in nodes}
-    with Scene(world.testbed, world.folder, places, WAYS).deployed(quickly=True) as one, watching(world.testbed):
+    with Scene(world.testbed, world.folder, places, WAYS).deployed() as one, watching(world.testbed):
         yield one
 
 

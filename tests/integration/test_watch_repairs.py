@@ -23,7 +23,7 @@ PATIENCE = 10.0
 
 @pytest.fixture(scope="module")
 def scene(world: World) -> Iterator[Scene]:
-    with run.scene_on(world.testbed, world.folder, [FAULTS[name] for name in SAMPLE], quickly=True) as one, watching(world.testbed):
+    with run.scene_on(world.testbed, world.folder, [FAULTS[name] for name in SAMPLE]) as one, watching(world.testbed):
         yield one
 
 
