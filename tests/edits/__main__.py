@@ -36,11 +36,12 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=1, help="the number of the first; what those before it lead to is deployed at once")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--fresh", type=int, default=5, help="compare with a fresh deployment after so many edits")
+    parser.add_argument("--alone", action="store_true", help="deploy afresh on the same servers, cleared for that, and not on others")
     parser.add_argument("--testbed", default=os.environ.get("ARCHETYPE_TESTBED", "edits"), help="and, with a 2 behind it, the other one")
     chosen = parser.parse_args()
     with contextlib.ExitStack() as stack:
         world = stack.enter_context(stand(chosen.testbed, SERVERS))
-        spare = stack.enter_context(stand(f"{chosen.testbed}2", SERVERS))
+        spare = None if chosen.alone else stack.enter_context(stand(f"{chosen.testbed}2", SERVERS))
         outcomes = Runner(world, chosen.seed, spare).run(chosen.edits, fresh=chosen.fresh, start=chosen.start)
     print(summary(outcomes, chosen.seed))
     return 1 if any(one.problems for one in outcomes) else 0

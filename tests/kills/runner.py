@@ -21,7 +21,7 @@ from tests.edits.observed import different
 from tests.integration.acceptance import Lab, Run, World
 from tests.integration.pings import Ping
 from tests.kills import story
-from tests.kills.points import ABSENT, FAULTS, JITTER, OPERATIONS, PLAYBOOKS, Case, Length, case
+from tests.kills.points import ABSENT, EDITED, FAULTS, JITTER, OPERATIONS, PLAYBOOKS, Case, Length, case
 from tests.testbed import cgroups
 from tests.testbed.testbed import Server
 
@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass
 class Outcome:
-    """One case. killed: when, and what. rc: of a run whose module was killed, and which went on."""
+    """One case. killed: when it was, and how the run ended where it went on. problems: empty when nothing tells of it any more."""
 
     case: Case
     killed: str = ""
@@ -94,7 +94,8 @@ class Runner:
         return outcomes
 
     def _lab(self, state: str) -> Lab:
-        return self.labs[state if state in self.labs else "edited"]
+        """A lab that is to go is destroyed by its last file."""
+        return self.labs[EDITED if state == ABSENT else state]
 
     def _prepare(self, operation: str) -> None:
         """Have the state that it begins with, and know what it leads to and how long it takes: by doing it once undisturbed."""
