@@ -19,7 +19,7 @@ from tests.testbed.testbed import Testbed
 LAB, OTHER = "wpa", "wpb"
 MODULE = "ansible_collections.archetype.lab.plugins.module_utils._watch"
 PROGRAM = ("env", f"PYTHONPATH={ROOT}/collections", sys.executable, "-m", MODULE)
-PORT = f"{LAB}1"
+PORT = f"{LAB}p1"
 SOON = 2.0
 """Seconds within which a repair is seen here; how long one takes is measured elsewhere."""
 
@@ -120,10 +120,10 @@ def test_another_lab_is_found_watched_and_forgotten_when_its_state_went(watched:
     watched.quiet(OTHER)
     watched.path(f"/var/lib/archetype-lab/{OTHER}.json").unlink()
     watched.seconds_until(lambda: f"lab {OTHER} is no longer watched" in watched.log, SOON, "the other lab is forgotten")
-    watched.box.run("ovs-vsctl", "del-port", f"{OTHER}1")
+    watched.box.run("ovs-vsctl", "del-port", f"{OTHER}p1")
     del_port(watched)
     port_is_back(watched)
-    assert f"{OTHER}1" not in watched.ports()
+    assert f"{OTHER}p1" not in watched.ports()
     assert f'lab="{OTHER}"' not in watched.path("/run/archetype-lab-metrics/archetype_lab.prom").read_text()
 
 

@@ -27,7 +27,7 @@ def two_hosts(lab: str, *, tag: int = 700) -> Json:
     """The declared state of two containers with a link between them."""
     ends = [
         {
-            "name": f"{lab}{number}",
+            "name": f"{lab}p{number}",
             "link": f"{lab}1:eth1--{lab}2:eth1",
             "node": f"{lab}{number}",
             "interface": "eth1",
