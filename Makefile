@@ -34,7 +34,7 @@ LINK := collections/ansible_collections/archetype/lab
 DEMO := -i inventory/this_machine.yml -i playbooks/files/demo/demo.lab.yml
 TEST_PACKAGES := docker.io ethtool iperf3 iproute2 iputils-ping mmdebstrap nftables openssh-client openssh-server openvswitch-switch \
 	busybox-static dnsmasq-base libvirt-clients libvirt-daemon-system mtools ovmf procps python3-packaging python3-venv qemu-system-x86 qemu-utils \
-	shellcheck strace sudo syslinux tcpdump telnet util-linux
+	shellcheck strace sudo syslinux systemd tcpdump telnet util-linux
 # What libvirt-python is built with; there are no wheels of it.
 BUILD_PACKAGES := gcc libc6-dev libvirt-dev pkg-config python3-dev
 

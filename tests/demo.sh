@@ -11,7 +11,13 @@ traces() { # what a lab or the demo could leave behind, as lines
     ip -o link show | grep -oE ' (am|ap|at)[0-9a-z]{6,}[@:]| arch-ovs:| ovs-netdev:' || true
     ip netns list
     if command -v nft >/dev/null; then as_root nft list ruleset | grep -oE 'archetype-lab[^ "]*' || true; fi
-    for path in /var/lib/archetype-lab /run/archetype-lab /opt/archetype-lab; do [ -e "$path" ] && echo "$path"; done
+    for path in /var/lib/archetype-lab /run/archetype-lab /run/archetype-lab-metrics /opt/archetype-lab /var/log/archetype-lab /etc/archetype-lab \
+        /usr/local/lib/archetype-lab /usr/local/sbin/archetype-lab-watch /etc/systemd/system/archetype-lab-watch.service; do
+        if [ -e "$path" ]; then echo "$path"; fi
+    done
+    for pid in $(pgrep -x archetype-lab-w); do
+        if [ "$(as_root readlink "/proc/$pid/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]; then echo "process $(cat "/proc/$pid/comm")"; fi
+    done
     if command -v docker >/dev/null && as_root docker version >/dev/null 2>&1; then
         as_root docker ps -a --format 'container {{.Names}}'
         as_root docker images --format 'image {{.Repository}}' | grep archetype-lab || true
