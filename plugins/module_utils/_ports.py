@@ -89,7 +89,8 @@ def converge(server: Server, want: Request, *, check: bool = False) -> LayerResu
 
 
 def apply(server: Server, want: Request, todo: Plan, have: Have) -> LayerResult:
-    """Carry out the plan, read back, and report one error for each port that is not as wanted."""
+    """Carry out the plan but for what is spared, read back, and report one error for each port that is not as wanted."""
+    todo = todo.sparing(spared_of(want))
     result = LayerResult(errors=list(todo.blocked))
     blocked = {name for error in todo.blocked for name in error.objects}
     works = [work for work in todo.works if work.change.name not in blocked]

@@ -139,7 +139,8 @@ class Plan:
                 continue
             if in_the_way:
                 blocked.append(_has_its_place(work.change, in_the_way))
-            works.append(work)
+            else:
+                works.append(work)
         return Plan(tuple(works), tuple(blocked))
 
 

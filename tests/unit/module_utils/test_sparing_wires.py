@@ -102,6 +102,18 @@ def test_a_foreign_object_in_the_way_of_a_spared_port_stops_nothing(box: Box) ->
     assert box.net.devices["ap1"].kind == "dummy"
 
 
+def test_a_plan_in_which_a_spared_port_is_left_is_carried_out_without_it(box: Box) -> None:
+    """What is due for it can be told from the plan, and may be to remove what is somebody else's."""
+    box.net.devices["ap1"] = Device("ap1", 50, "dummy")
+    want = Request("x", (ONE, TWO), spared={"ap1"})
+    have = _ports.read(box.server, want)
+    todo = _ports.plan(want, have)
+    assert [(change.action, change.name) for change in todo.changes] == [("recreate", "ap1"), ("create", "ap2")]
+    result = _ports.apply(box.server, want, todo, have)
+    assert (lines(result), result.errors) == (["+ port ap2 (r1:eth2)"], [])
+    assert box.net.devices["ap1"].kind == "dummy"
+
+
 def test_a_port_whose_place_a_spared_one_has_is_told_and_others_are_made(box: Box) -> None:
     """The interface is to lead to another port, and the one that it leads to is held."""
     box.ports(ONE)
