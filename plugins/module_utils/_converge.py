@@ -87,7 +87,12 @@ class Stages:
 
     def foreseen(self) -> list[LabError]:
         """What is wrong and will not be mended: check mode can tell it."""
-        return [*_containers.foreseen(self.containers), *_vms.foreseen(self.vms), *self.ports[1].foreseen]
+        return [
+            *_containers.foreseen(self.containers),
+            *_vms.foreseen(self.vms),
+            *self.ports[1].foreseen,
+            *self.tunnels[1].foreseen,
+        ]
 
 
 class Converger:
