@@ -11,17 +11,27 @@ short_description: Say how a lab is, from the results of the other modules
 version_added: 0.1.0
 author: archetype.lab contributors (@archetype-lab)
 description:
-  - Puts together what M(archetype.lab.lab_info), M(archetype.lab.lab_converge) and M(archetype.lab.lab_certify) returned on every
-    server, decides the state of every link and node, shows it as a table, and fails when the lab is not as declared.
+  - Puts together what M(archetype.lab.lab_info), M(archetype.lab.lab_converge) or M(archetype.lab.lab_reconcile), and
+    M(archetype.lab.lab_certify) returned on every server, decides the state of every link and node, shows it as a table, and fails when
+    the lab is not as declared.
   - A link is C(up) only when frames of every kind arrived from each of its endpoints at every other, and nothing leaked.
   - Runs on the controller; touches no server.
 extends_documentation_fragment:
   - archetype.lab.attributes.report
 options:
   plan:
-    description: The plan, as P(archetype.lab.plan#lookup) made it.
+    description:
+      - The plan, as P(archetype.lab.plan#lookup) made it.
+      - Without it, what is declared is what the servers keep, as M(archetype.lab.lab_reconcile) returned it. Halves of links that do not
+        fit are errors then.
     type: dict
-    required: true
+  lab:
+    description: Name of the lab, where there is no O(plan).
+    type: str
+  reconciliation:
+    description: Name of the variable in which every server has the result of M(archetype.lab.lab_reconcile), where it ran.
+    type: str
+    default: lab_reconciliation
   observation:
     description: Name of the variable in which every server has the result of M(archetype.lab.lab_info).
     type: str
@@ -40,12 +50,21 @@ options:
     description: Name of the variable in which every server has the result of M(archetype.lab.lab_ready), where nodes are waited for.
     type: str
     default: lab_readiness
+  hold:
+    description: Links and nodes that are left alone, and so are no errors. Without it, those that the servers tell of.
+    type: list
+    elements: str
+  journal:
+    description: How many entries of the servers' journals are in the report, see O(archetype.lab.lab_info#module:journal); without it, none.
+    type: int
   patient:
     description: Whether a node that takes longer than its kind gives it is C(starting). Else it is an error.
     type: bool
     default: false
   show:
-    description: Whether the table is shown.
+    description:
+      - Whether the table is shown.
+      - Then the report is also given as a custom stat C(archetype_lab_report), as M(ansible.builtin.set_stats) does, for workflows of AWX.
     type: bool
     default: true
   fail:
@@ -59,6 +78,11 @@ EXAMPLES = r"""
   archetype.lab.lab_report:
     plan: "{{ lab_plan }}"
   run_once: true
+
+- name: Show a lab as its servers keep it
+  archetype.lab.lab_report:
+    lab: demo
+  run_once: true
 """
 
 RETURN = r"""
@@ -68,11 +92,22 @@ report:
   type: dict
   contains:
     lab: {description: Name of the lab., type: str}
+    at: {description: When it was made., type: str}
     ok: {description: Whether everything is as declared and proven., type: bool}
     summary: {description: How many links and nodes are in which state., type: dict}
-    links: {description: One entry for each link., type: list, elements: dict}
+    links:
+      description:
+        - One entry for each link - C(state) and C(reason), C(since) and how it was C(proven) (C(by), C(at)), and where it was compared in
+          this run its C(word) and C(detail).
+      type: list
+      elements: dict
     nodes: {description: One entry for each node., type: list, elements: dict}
     notes: {description: What the user should know., type: list, elements: str}
+    servers: {description: Each server with its C(state) and C(reason), its C(watcher) and its C(last_pass)., type: dict}
+    orphans: {description: What belongs to the lab and is not declared., type: list, elements: dict}
+    waiting: {description: What could not be mended and is tried again later., type: list, elements: dict}
+    held: {description: Links and nodes that are left alone., type: list, elements: str}
+    journal: {description: The last entries of all servers, oldest first. Only with O(journal)., type: list, elements: dict}
 table:
   description: The same as text.
   returned: always
