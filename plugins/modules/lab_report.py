@@ -55,7 +55,7 @@ options:
     type: list
     elements: str
   journal:
-    description: How many entries of the servers' journals are in the report, see O(archetype.lab.lab_info#module:journal); without it, none.
+    description: How many entries of the servers' journals are in the report; see O(archetype.lab.lab_info#module:journal).
     type: int
   patient:
     description: Whether a node that takes longer than its kind gives it is C(starting). Else it is an error.
