@@ -153,7 +153,7 @@ class Converger:
         management = attempt(lambda: self._plan_management(remade))
         state = attempt(lambda: _state.save(self.lab, self.keep, check=True) if self.keep is not None else [])
         if state:  # what is kept already was looked at when it came to be kept
-            errors += attempt(lambda: _others.clashes(self.declared, _others.read(self.lab))) or []
+            attempt(lambda: _others.refuse_clashes(self.keep or {}))
         if containers and ports:
             run_again(containers, {port.sandbox for port in self.declared.ports if port.name in remade})
         raise_all(list(dict.fromkeys(errors)))

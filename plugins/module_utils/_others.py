@@ -172,6 +172,12 @@ def add_claims(claims: dict[str, dict[str, str]], bridge: str, others: t.Iterabl
                 claims.setdefault(sort, {}).setdefault(value, who)
 
 
+def refuse_clashes(keep: t.Mapping[str, t.Any]) -> None:
+    """Raises all that clashes of what a server is to keep as declared from now on, whatever of it is left alone at the moment."""
+    declared = Declared.from_params(keep)
+    raise_all(clashes(declared, read(declared.lab)))
+
+
 def clashes(declared: Declared, others: t.Sequence[Taken]) -> list[LabError]:
     """Everything of a lab that another lab is declared to have. Of a slice with what is no address, the layers tell."""
     if not others:

@@ -179,11 +179,9 @@ def paused(world: World, lab: Lab, after: str) -> Iterator[tuple[subprocess.Pope
 @pytest.fixture(scope="module")
 def pair(world: World) -> Iterator[tuple[Lab, Lab]]:
     """Two labs, and not one tag to spare, so that both choose the same ones. Nothing of them is there."""
-    for name in ("first", "second"):
-        world.forget(name)
+    world.forget("first", "second")
     yield two_labs(world, "first", "second", tags=FEW)
-    for name in ("first", "second"):
-        world.forget(name)
+    world.forget("first", "second")
 
 
 def test_a_plan_that_was_overtaken_is_made_again(world: World, pair: tuple[Lab, Lab]) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.archetype.lab.plugins.module_utils import _lock, _ports, _server, _state
+from ansible_collections.archetype.lab.plugins.module_utils import _journal, _lock, _ports, _server, _state
 from ansible_collections.archetype.lab.plugins.module_utils._converge import converge
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ClashError, Errors, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
+from ansible_collections.archetype.lab.plugins.module_utils._reconcile import Pass, reconcile
+from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 from tests.unit.module_utils.docker_fake import FakeDocker
 from tests.unit.module_utils.fakes import FakeNet, FakeOvs
@@ -36,15 +38,19 @@ class Box:
         self.docker = FakeDocker({})
         self.nft = FakeNft()
 
+    @property
+    def server(self) -> Server:
+        return Server(ovs=self.ovs, net=self.net, docker=self.docker, nft=self.nft)
+
     def converge(self, declared: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
-        server = Server(ovs=self.ovs, net=self.net, docker=self.docker, nft=self.nft)
-        return converge(server, Declared.from_params(declared), Run("me", "mine", check=check), declared)
+        return converge(self.server, Declared.from_params(declared), Run("me", "mine", check=check), declared)
 
 
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     monkeypatch.setattr(_server, "STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr(_server, "RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setattr(_journal, "JOURNAL_DIR", str(tmp_path / "log"))
     monkeypatch.setattr(_ports, "netns_paths", lambda _server, sandboxes: {name: name for name in sandboxes})
     return Box()
 
@@ -69,3 +75,13 @@ def test_what_is_kept_already_is_mended_whatever_others_are_declared_to_have(box
     with pytest.raises(ReadError, match="what lab other is declared to have"):
         box.converge(slice_of("demo", 3003))
     assert _state.load("demo") == slice_of("demo", 3001)
+
+
+def test_what_is_left_alone_in_a_pass_clashes_as_well_since_it_would_be_kept(box: Box) -> None:
+    """A pass over a lab goes on without what it is refused for; but what nobody else may have must not come to be kept."""
+    _state.save("other", slice_of("other", 3001))
+    with pytest.raises(PartialResult) as caught:
+        reconcile(box.server, Pass("demo", "me", "mine"), slice_of("demo", 3001))
+    assert {type(error) for error in caught.value.errors} == {ClashError}
+    assert (box.net.devices, box.ovs.ports, box.ovs.bridges) == ({}, {}, {})
+    assert _state.load("demo") is None
