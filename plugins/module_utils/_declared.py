@@ -428,10 +428,13 @@ class Declared:
     taken_back: tuple[str, ...] = ()
 
     def held(self) -> frozenset[str]:
-        """Names of the objects that are left alone: those of links and nodes that are held. A node's own ports are left alone with it."""
+        """Names of the objects that are left alone: those of links and nodes that are held. A node's own ports are left alone with it.
+
+        With the names of the links and nodes themselves: one that is held stays when it is not declared any more.
+        """
         kept = set(self.hold)
         ports = (port.name for port in self.ports if port.link in kept or port.node in kept)
-        return self.objects_of(kept).union(ports)
+        return self.objects_of(kept).union(ports, kept)
 
     def objects_of(self, names: t.Collection[str]) -> frozenset[str]:
         """What links and nodes of these names consist of here: ports and tunnels of links, containers and domains of nodes."""

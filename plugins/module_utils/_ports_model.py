@@ -95,12 +95,16 @@ class Have:
 
 @dataclass(frozen=True)
 class Work:
-    """What is done for one port. net is carried out before ovs; deletions of all ports come first."""
+    """What is done for one port. net is carried out before ovs; deletions of all ports come first.
+
+    link: what it was a port of, where it goes as nobody declares it.
+    """
 
     change: Change
     drops: tuple[DropDevice, ...] = ()
     net: tuple[NetOp, ...] = ()
     ovs: tuple[OvsOp, ...] = ()
+    link: str = ""
 
     @property
     def removes(self) -> set[str]:
@@ -126,11 +130,11 @@ class Plan:
         return [work.change for work in self.works if work.change.name not in stuck]
 
     def sparing(self, names: t.Collection[str]) -> Plan:
-        """The same without what would be done to these ports, named as they are or as C(node:interface).
+        """The same without what would be done to these ports, named as they are or as C(node:interface); undeclared ones by their link too.
 
         A port whose work would remove what is one of them cannot be made, and is told.
         """
-        spared = {*names, *(work.change.name for work in self.works if work.change.label in names)}
+        spared = {*names, *(work.change.name for work in self.works if work.change.label in names or (work.link and work.link in names))}
         works: list[Work] = []
         blocked = [error for error in self.blocked if not error.objects or not spared.issuperset(error.objects)]
         for work in self.works:

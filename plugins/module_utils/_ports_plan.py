@@ -124,6 +124,7 @@ class _Planner:
             Change("delete", "port", name, label, reason=reason),
             drops=(DropDevice(name),) if device is not None and self.owned.has_device(device) else (),
             ovs=(DropPort(name, port.bridge),) if port is not None and self.owned.has_port(port) else (),
+            link=port.external_ids.get(LINK, "") if port is not None else "",
         )
 
     def remove_inside(self, reason: str) -> list[Work]:

@@ -37,3 +37,13 @@ def test_taking_a_link_back_leaves_the_interface_and_removes_the_tunnel() -> Non
     assert [(port.name, port.enabled) for port in declared.ports] == [("ap1", False), ("ap2", True)]
     assert [(tunnel.name, [link.key for link in tunnel.links]) for tunnel in declared.tunnels] == [("at2", ["k2"])]
     assert declared.links == ()
+
+
+def test_what_is_held_is_all_that_it_consists_of_and_what_is_called_so_where_nobody_declares_it() -> None:
+    def held(*names: str) -> set[str]:
+        return set(Declared.from_params({**SLICE, "hold": list(names)}).held()) - {*names}
+
+    assert held("k2") == {"ap2", "at2"}
+    assert held("a") == {"c", "c.sandbox"}
+    assert held("k1", "gone") == {"ap1", "at1", "at2", "at3"}
+    assert "gone" in Declared.from_params({**SLICE, "hold": ["gone"]}).held()

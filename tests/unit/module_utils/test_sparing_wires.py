@@ -80,7 +80,7 @@ def test_a_spared_port_is_neither_mended_nor_complained_about_and_others_are_men
     assert lines(box.ports(ONE, TWO)) == ["~ port ap1 (r1:eth1): tag 9 -> 101"]
 
 
-@pytest.mark.parametrize("name", ["ap1", "r1:eth1"])
+@pytest.mark.parametrize("name", ["ap1", "r1:eth1", "k1"])
 def test_a_spared_port_that_is_not_declared_stays(box: Box, name: str) -> None:
     box.ports(ONE, TWO)
     result = box.ports(spared={name})
