@@ -27,6 +27,8 @@ PLAY = """
       ignore_errors: true
     - archetype.lab.lab_vm: {lab: quiet, vms: ["{{ secret }}"], state: nonsense}
       ignore_errors: true
+    - archetype.lab.lab_watch: {key: "{{ secret.access[0].password }}", state: nonsense}
+      ignore_errors: true
     - archetype.lab.lab_reconcile: {lab: quiet, declared: "{{ secret }}", patient: nonsense, retries: 0}
       ignore_errors: true
 """
@@ -45,6 +47,6 @@ def test_passwords_of_nodes_are_not_told_however_much_is_asked_for(tmp_path: Pat
     command = [str(BIN / "ansible-playbook"), "-i", "localhost,", "-c", "local", "-e", "@secrets.json", "-vvv", "play.yml"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
     said = done.stdout + done.stderr
-    assert "ignored=4" in said
-    assert said.count("value of state must be one of") >= 3
+    assert "ignored=5" in said
+    assert said.count("value of state must be one of") >= 4
     assert "hunter2" not in said
