@@ -20,6 +20,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
     _bridge,
     _carriers,
     _containers,
+    _drift,
     _management,
     _others,
     _ports,
@@ -338,6 +339,7 @@ def converge(server: Server, declared: Declared, run: Run, keep: t.Mapping[str, 
             converger.outcome.layers = stages.changes()
             converger.outcome.errors += stages.foreseen()
             converger.outcome.result["vms"] = _vms.describe(stages.vms.have, stages.vms, declared.vms)
+            converger.outcome.result["drift"] = _drift.as_dicts(declared, stages.changes(), converger.left, stages.foreseen())
         else:
             converger.apply(stages)
             converger.outcome.note(run, declared.lab, declared.server, "deployed", time.monotonic() - begun)

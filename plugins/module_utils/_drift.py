@@ -87,6 +87,15 @@ def drift(declared: Declared, changes: t.Sequence[Change], errors: t.Sequence[La
     return sorter.items()
 
 
+Layers = t.Mapping[str, t.Sequence[Change]]
+
+
+def as_dicts(declared: Declared, planned: Layers, left: Layers, errors: t.Sequence[LabError]) -> list[dict[str, str]]:
+    """The same for a result. planned, left: layer -> changes that would be made, and that are left out, as their objects are left alone."""
+    seen = [change for layers in (planned, left) for layer, changes in layers.items() if layer != "state" for change in changes]
+    return [item._asdict() for item in drift(declared, seen, errors)]
+
+
 def _each(errors: t.Iterable[LabError]) -> t.Iterator[LabError]:
     for error in errors:
         if isinstance(error, Errors):

@@ -160,6 +160,13 @@ held:
   returned: when O(state=present)
   type: list
   elements: str
+drift:
+  description:
+    - Every declared link and node, and what is there undeclared, each with C(sort), C(name), C(word) (C(in sync), C(missing), C(wrong),
+      C(orphan), C(foreign), C(unreadable)) and C(detail).
+  returned: in check mode, when O(state=present)
+  type: list
+  elements: dict
 lock:
   description: The lock of another run (C(owner), C(lab), C(since), C(token)), because of which nothing was done.
   returned: failure, when another run works on this lab

@@ -28,17 +28,26 @@ class Watched:
         self.fresh: set[str] = set()
         """Servers whose pass is of this run, so that its words are true now."""
         self.facts: dict[str, Json] = {}
+        self._words: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
+        """Server -> link or node -> its word and detail, where this run compared them."""
         for server, result in sorted(results.items()):
             facts = result.get("watch") or {}
             now, before = result.get("reconcile"), (facts.get("reconciler") or {}).get("report")
             if now and "links" in now:
                 self.fresh.add(server)
                 self.passes[server] = now
+                self._words[server] = {
+                    (sort, str(one[name])): (str(one["word"]), str(one["detail"] or ""))
+                    for sort, name in (("link", "key"), ("node", "name"))
+                    for one in now[f"{sort}s"]
+                }
             elif before:
                 self.passes[server] = before
             self.facts[server] = facts
+            drift = (result.get("converge") or {}).get("drift")
+            if drift and result.get("certify") and not now:
+                self._words[server] = {(one["sort"], one["name"]): (one["word"], one["detail"]) for one in drift}
         self._links = {server: {one["key"]: one for one in found.get("links") or ()} for server, found in self.passes.items()}
-        self._nodes = {server: {one["name"]: one for one in found.get("nodes") or ()} for server, found in self.passes.items()}
 
     @property
     def compared(self) -> bool:
@@ -49,12 +58,11 @@ class Watched:
 
     def link_word(self, key: str, servers: t.Iterable[str]) -> tuple[str, str]:
         """The word for a link, and what differs where; empty where this run did not compare."""
-        found = [(server, one) for server in servers if server in self.fresh and (one := self._links[server].get(key))]
+        found = [(server, one) for server in servers if (one := self._words.get(server, {}).get(("link", key)))]
         if not found:
             return "", ""
-        word = min((str(one["word"]) for _server, one in found), key=_rank)
-        details = [f"{server}: {one['detail'] or one['word']}" for server, one in found if one["word"] != IN_SYNC]
-        return word, "; ".join(details)
+        details = [f"{server}: {detail or word}" for server, (word, detail) in found if word != IN_SYNC]
+        return min((word for _server, (word, _detail) in found), key=_rank), "; ".join(details)
 
     def standing(self, key: str, servers: t.Sequence[str]) -> tuple[str, str]:
         """How a link stands as its servers know it, and why. Up where it is so on each of them; empty where one knows nothing."""
@@ -84,16 +92,20 @@ class Watched:
     # nodes
 
     def node_word(self, name: str, server: str) -> tuple[str, str]:
-        one = self._nodes[server].get(name) if server in self.fresh else None
-        return (str(one["word"]), str(one["detail"] or "")) if one else ("", "")
-
-    def node_status(self, name: str, server: str) -> str:
-        return str(self._nodes.get(server, {}).get(name, {}).get("status") or "") if server in self.fresh else ""
+        return self._words.get(server, {}).get(("node", name), ("", ""))
 
     # all of them
 
     def orphans(self) -> list[dict[str, str]]:
-        return [{"server": server, **one} for server in sorted(self.fresh) for one in self.passes[server].get("orphans") or ()]
+        found = [{"server": server, **one} for server in sorted(self.fresh) for one in self.passes[server].get("orphans") or ()]
+        for server, words in sorted(self._words.items()):
+            listed = words.items() if server not in self.fresh else ()
+            found += [
+                {"server": server, "name": name, "kind": sort, "detail": detail}
+                for (sort, name), (word, detail) in listed
+                if word == "orphan"
+            ]
+        return found
 
     def faults_of_server(self, server: str) -> list[str]:
         """What is not as declared of the server itself, such as its bridge."""
