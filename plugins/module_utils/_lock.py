@@ -16,7 +16,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import time
 import typing as t
 from dataclasses import asdict, dataclass
@@ -106,7 +105,7 @@ def forget(lab: str, token: str) -> None:
         if held is not None and held.token != token and not held.stale(time.time()):
             return
         try:
-            shutil.rmtree(folder)
+            _server.remove_run_dir(lab)
         except OSError as error:
             raise ApplyError(f"{folder} cannot be removed: {error}", objects=(str(folder),)) from error
 

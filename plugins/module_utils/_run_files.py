@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server
@@ -47,7 +46,7 @@ def write(lab: str, name: str, content: t.Mapping[str, t.Any]) -> None:
     path = _server.run_path(lab, name)
     made = f"{path}.new"
     try:
-        make_folder(lab)
+        _server.make_run_dir(lab)
         with open(
             os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
         ) as file:
@@ -62,7 +61,7 @@ def write(lab: str, name: str, content: t.Mapping[str, t.Any]) -> None:
 def exclusive(lab: str) -> t.Iterator[None]:
     """One process or thread at a time reads what it then writes. The kernel gives this up when the process dies. Raises ApplyError."""
     try:
-        guard = os.open(make_folder(lab), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        guard = os.open(_server.make_run_dir(lab), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise ApplyError(f"{_server.run_path(lab)} cannot be used: {error.strerror}", hint="run as root", objects=(lab,)) from error
     try:
@@ -70,23 +69,3 @@ def exclusive(lab: str) -> t.Iterator[None]:
         yield
     finally:
         os.close(guard)
-
-
-def make_folder(lab: str) -> str:
-    """The folder of a lab, root's alone as those above it are where this makes them. Raises OSError."""
-    folder = _server.run_path(lab)
-    for one in (_server.RUN_DIR, os.path.dirname(folder), folder):
-        with contextlib.suppress(FileExistsError):
-            os.makedirs(one, mode=0o700)
-    return folder
-
-
-def forget(lab: str) -> None:
-    """What is remembered of a lab goes with it. Raises ApplyError."""
-    folder = _server.run_path(lab)
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ApplyError(f"{folder} cannot be removed: {error}", hint="remove it by hand", objects=(lab,)) from error

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
+import time
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
@@ -67,6 +69,25 @@ def make_run_dir(lab: str = "") -> str:
     for folder in (RUN_DIR, os.path.dirname(wanted), wanted)[: 3 if lab else 1]:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     return wanted
+
+
+def remove_run_dir(lab: str) -> None:
+    """The folder of a lab in RUN_DIR with all that is in it. Raises OSError, and LabError for a name that is none.
+
+    A watcher may write into it at this very moment, for the last time: so it is tried again.
+    """
+    folder = run_path(lab)
+    for tries_left in (3, 2, 1, 0):
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            if not os.path.lexists(folder):
+                return
+            if not tries_left:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 class Server:

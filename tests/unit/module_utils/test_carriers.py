@@ -114,15 +114,6 @@ def test_what_is_damaged_was_not_told(run_dir: Path, content: str) -> None:
     assert _run_files.read("demo", "far.json") == ({}, None)
 
 
-def test_the_folder_of_a_lab_goes_with_all_that_is_in_it(run_dir: Path) -> None:
-    save_far("demo", {"c": True})
-    save_far("other", {"c": True})
-    _run_files.forget("demo")
-    _run_files.forget("demo")
-    assert not run_dir.exists()
-    assert load_far("other") == {"c": True}
-
-
 def test_folders_that_are_made_are_roots_alone(run_dir: Path) -> None:
     save_far("demo", {"c": True})
     assert [one.stat().st_mode & 0o777 for one in (run_dir, run_dir.parent, run_dir.parent.parent)] == [0o700] * 3
@@ -140,6 +131,5 @@ def test_a_link_in_the_place_of_the_new_file_is_not_followed(run_dir: Path, tmp_
 
 @pytest.mark.parametrize("lab", ["", "..", "a/b", ".hidden"])
 def test_a_name_that_is_no_lab_is_refused(lab: str) -> None:
-    for call in (load_far, _run_files.forget):
-        with pytest.raises(LabError, match="is not a name for a lab"):
-            call(lab)
+    with pytest.raises(LabError, match="is not a name for a lab"):
+        load_far(lab)

@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils import _lock, _server
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError, LockedError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, LockedError, ReadError
 
 START = 1_800_000_000.0
 
@@ -198,6 +200,26 @@ def test_a_lab_that_is_gone_leaves_no_folder_and_no_lock(run_dir: Path) -> None:
     _lock.forget("demo", "one")
     assert [one.name for one in (run_dir / "labs").iterdir()] == ["other"]
     assert not _lock.release("demo", "one")
+
+
+def test_a_folder_that_somebody_still_writes_into_goes_in_the_end(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    real = shutil.rmtree
+
+    def busy(folder: str) -> None:
+        tried.append(folder)
+        if len(tried) < 3:
+            raise OSError(errno.ENOTEMPTY, "Directory not empty")
+        real(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", busy)
+    _lock.acquire("demo", "ann", "one")
+    _lock.forget("demo", "one")
+    assert not (run_dir / "labs" / "demo").exists()
+    monkeypatch.setattr(shutil, "rmtree", lambda _folder: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
+    _lock.acquire("demo", "ann", "one")
+    with pytest.raises(ApplyError, match="cannot be removed"):
+        _lock.forget("demo", "one")
 
 
 def test_what_is_known_of_a_lab_stays_while_another_run_has_it(run_dir: Path) -> None:
