@@ -99,7 +99,7 @@ class Watched:
         while not question():
             if time.monotonic() - began > limit:
                 pytest.fail(f"after {limit:g} s still not: {what}\n{self.log}")
-            time.sleep(0.02)
+            time.sleep(0.01)
         return time.monotonic() - began
 
     def quiet(self, lab: str) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import queue
 import socket
@@ -180,6 +181,28 @@ def test_no_docker_is_an_error(tmp_path: Path) -> None:
 )
 def test_what_the_kernel_says_of_devices(kind: int, family: int, attributes: bytes, wakes: bool) -> None:
     assert netlink.matters(kind, struct.pack("=BxHiII", family, 1, 7, 0, 0) + attributes) is wakes
+
+
+class Crowded:
+    """A socket that lost messages, then has one that does not matter, and then is broken."""
+
+    def __init__(self) -> None:
+        header = struct.pack("=IHHII", 16, RTM_NEWLINK, 0, 0, 0)
+        self.answers: list[Any] = [OSError(errno.ENOBUFS, "full"), header, OSError(errno.EBADF, "gone")]
+
+    def recv(self, _size: int) -> bytes:
+        answer = self.answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return bytes(answer)
+
+
+def test_what_the_kernel_could_not_deliver_has_changed_something() -> None:
+    crowded: Any = Crowded()
+    assert netlink._changed(crowded) is True
+    assert netlink._changed(crowded) is False
+    with pytest.raises(OSError, match="gone"):
+        netlink._changed(crowded)
 
 
 def test_half_a_message_of_the_kernel_is_nothing() -> None:
