@@ -270,7 +270,7 @@ class World:
 
     def traces(self, lab: str) -> dict[str, list[str]]:
         """Server -> everything on it that has the lab's name, a mark of it, or a file of it."""
-        return {server: found for server, found in self.each(lambda one: _traces(LabServer(one), lab)).items() if found}
+        return {server: found for server, found in self.each(lambda one: traces_of(LabServer(one), lab)).items() if found}
 
 
 def ovs_table(text: str) -> dict[str, Json]:
@@ -294,7 +294,7 @@ true
 """
 
 
-def _traces(server: LabServer, lab: str) -> list[str]:
+def traces_of(server: LabServer, lab: str) -> list[str]:
     return server.run("sh", "-c", _LOOK, "look", lab).splitlines()
 
 
