@@ -146,7 +146,8 @@ class Owned:
                 what = f"tag {tag} of {described(port)} is used on bridge {other.bridge} by port {other.name}"
                 owner = "this lab, and is left alone" if ours else describe_owner(other.external_ids)
                 objects = (port.name,) if ours else (port.name, other.name)
-                errors.append(ForeignError(f"{what}; it belongs to: {owner}", hint="plan again", objects=objects))
+                hint = f"let {other.name} be mended as well" if ours else "plan again"
+                errors.append(ForeignError(f"{what}; it belongs to: {owner}", hint=hint, objects=objects))
         return errors
 
 

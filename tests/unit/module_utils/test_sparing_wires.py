@@ -132,7 +132,8 @@ def test_no_port_gets_the_tag_that_a_spared_one_of_another_link_has(box: Box) ->
     box.ports(ONE, TWO)
     box.retag("ap1", 118)
     with pytest.raises(
-        LabError, match=r"tag 118 of port ap2 .* is used on bridge arch-ovs by port ap1; it belongs to: this lab, and is left"
+        LabError,
+        match=r"tag 118 of port ap2 .* is used on bridge arch-ovs by port ap1; it belongs to: this lab, and is left alone; let ap1 be",
     ):
         box.ports(ONE, replace(TWO, tag=118), spared={"ap1"})
     assert lines(box.ports(ONE, replace(TWO, tag=118, link="k1"), spared={"ap1"})) != []
