@@ -11,13 +11,13 @@ import argparse
 import os
 import signal
 import sys
-import time
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _running
 from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance
+from ansible_collections.archetype.lab.plugins.module_utils._watch._log import log
 from ansible_collections.archetype.lab.plugins.module_utils._watch._watcher import Watcher
 
 NAME = "archetype-lab-watch"
@@ -66,10 +66,3 @@ def _watch() -> int:
     watcher.run()
     log(f"{NAME} ends")
     return 0
-
-
-def log(line: str) -> None:
-    """To standard error, with the time where nobody adds it, as systemd does. One line, whatever is in it."""
-    stamp = "" if os.environ.get("JOURNAL_STREAM") else time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
-    sys.stderr.write(f"{stamp}{' '.join(line.split())}\n")
-    sys.stderr.flush()

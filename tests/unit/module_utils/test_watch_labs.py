@@ -146,6 +146,26 @@ def test_there_is_one_watcher_and_its_end_makes_room_for_the_next() -> None:
     assert _running.running() == 0
 
 
+SAYING = """
+import sys
+from ansible_collections.archetype.lab.plugins.module_utils._watch import _log
+_log.LARGEST = 100
+for number in range(int(sys.argv[1])):
+    _log.log(f"number {number} of\\n  more")
+"""
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("a", False), ("w", True)])
+def test_a_log_that_is_a_file_does_not_grow_for_ever(tmp_path: Path, mode: str, kept: bool) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}/collections"}
+    with (tmp_path / "log").open(mode) as file:
+        subprocess.run([sys.executable, "-c", SAYING, "50"], stderr=file, env=environment, check=True)
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[-1].endswith("Z number 49 of more")
+    assert (len(lines) == 50) is kept
+    assert kept or (tmp_path / "log").stat().st_size < 200
+
+
 def test_a_checkout_is_not_installed() -> None:
     assert _instance.version() == "not installed"
 
