@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _server
@@ -35,6 +35,7 @@ def test_pauses_double_from_one_second_to_five_minutes() -> None:
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=1, max_value=100_000))
 def test_no_pause_is_longer_than_five_minutes(failures: int) -> None:
     assert 1.0 <= _backoff.delay(failures) <= 300.0

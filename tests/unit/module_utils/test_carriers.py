@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils import _carriers, _run_files, _server
@@ -83,6 +83,7 @@ def test_a_port_that_is_declared_down_stays_down() -> None:
     assert [port.enabled for port in overlay(down, {"c"}).ports] == [False]
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(["a", "b", "c"])))
 def test_only_carriers_differ_and_only_at_nodes_that_run(stopped: set[str]) -> None:
     laid = overlay(declared(), stopped)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
@@ -346,6 +346,7 @@ ERRORS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(CHANGES, max_size=12), st.lists(ERRORS, max_size=4))
 def test_every_declared_link_and_node_is_told_once_and_nothing_is_lost(changes: list[Change], errors: list[LabError]) -> None:
     found = drift(DECLARED, changes, errors)
@@ -361,6 +362,7 @@ def test_every_declared_link_and_node_is_told_once_and_nothing_is_lost(changes: 
     assert drift(DECLARED, list(changes), list(errors)) == found
 
 
+@settings(deadline=None)
 @given(st.lists(CHANGES, max_size=8), st.lists(ERRORS, max_size=4), st.randoms())
 def test_words_do_not_depend_on_the_order_of_changes_and_errors(changes: list[Change], errors: list[LabError], random: Any) -> None:
     mixed, other = list(changes), list(errors)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils import _journal
@@ -55,14 +55,16 @@ def test_long_lists_and_texts_are_cut_and_say_so() -> None:
     assert (len(entry["deep"]), entry["deep"]["..."]) == (51, "and 10 more")
 
 
+TEXT = st.text(max_size=20)
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.sets(st.text()) | st.tuples(inner, inner),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4) | st.sets(TEXT) | st.tuples(inner, inner),
+    max_leaves=12,
 )
 
 
-@settings(max_examples=40)
-@given(st.dictionaries(st.text(), JSON, max_size=5))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(TEXT, JSON, max_size=3))
 def test_whatever_an_entry_holds_is_one_line_of_bounded_length(entry: dict[str, Any]) -> None:
     assert _journal.write("any", entry) is None
     lines = Path(_journal.path("any")).read_bytes().splitlines(keepends=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server
@@ -78,6 +78,7 @@ def test_what_is_encoded_is_decoded() -> None:
     assert decode(KEY, datagram) == Message("demo", "s2", 5, 7, 0, 1, {"r2": True, "r9": False})
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(min_size=1, max_size=60), st.booleans(), max_size=120))
 def test_many_nodes_are_split_into_datagrams_that_get_through_and_stand_alone(nodes: dict[str, bool]) -> None:
     datagrams = encode(KEY, "demo", "s2", 5, 7, nodes)
@@ -92,6 +93,7 @@ def test_a_server_without_nodes_says_that_it_is_there() -> None:
     assert [decode(KEY, one).nodes for one in encode(KEY, "demo", "s2", 5, 7, {})] == [{}]
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0), st.integers(min_value=0, max_value=7))
 def test_a_datagram_of_which_any_bit_was_changed_is_refused(place: int, bit: int) -> None:
     (good,) = encode(KEY, "demo", "s2", 5, 7, {"r2": True})
@@ -101,6 +103,7 @@ def test_a_datagram_of_which_any_bit_was_changed_is_refused(place: int, bit: int
         decode(KEY, bytes(forged))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_noise_is_refused(noise: bytes) -> None:
     with pytest.raises(Refused, match=r"code|size"):

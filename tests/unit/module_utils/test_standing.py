@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server, _standing
@@ -171,6 +171,7 @@ STEPS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(STEPS, min_size=1, max_size=8))
 def test_up_is_only_what_was_proven_since_the_last_change(steps: list[tuple[str, Any, bool, bool]]) -> None:
     """Against a model of two facts: whether it was proven since it was changed last, and whether that is still known to be so."""
