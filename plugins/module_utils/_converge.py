@@ -100,10 +100,12 @@ class Converger:
     """One pass over one server. keep: what the server is to remember as declared from now on; None leaves what it remembers.
 
     left: layer -> changes that are due, and are not made, as their objects are left alone. stopped: nodes that do not run, and will not
-    after this.
+    after this. starting: nodes of other servers are started by the same run, so that what was told of them does not count any more.
     """
 
-    def __init__(self, server: Server, declared: Declared, run: Run, keep: t.Mapping[str, t.Any] | None = None) -> None:
+    def __init__(
+        self, server: Server, declared: Declared, run: Run, keep: t.Mapping[str, t.Any] | None = None, *, starting: bool = False
+    ) -> None:
         self.server = server
         self.declared = declared
         self.run = run
@@ -113,7 +115,8 @@ class Converger:
         self.spared = frozenset(run.spare) | declared.held()
         self.left: dict[str, list[Change]] = {}
         own = {*(one.node for one in declared.containers), *(one.node for one in declared.vms)}
-        self.stopped = frozenset(node for node, runs in _carriers.load_far(self.lab).items() if not runs and node not in own)
+        far = {node for node, runs in _carriers.load_far(self.lab).items() if not runs and node not in own}
+        self.stopped = frozenset(far & set(declared.hold) if starting else far)
         self.outcome = Outcome()
         self._ask_for_ports(declared)
 
@@ -333,7 +336,7 @@ def converge(server: Server, declared: Declared, run: Run, keep: t.Mapping[str, 
     _server.lab_path(declared.lab)
     begun = time.monotonic()
     with at_work(declared.lab, run):
-        converger = Converger(server, declared, run, keep)
+        converger = Converger(server, declared, run, keep, starting=True)
         stages = converger.plan()
         if run.check:
             converger.outcome.layers = stages.changes()

@@ -74,7 +74,7 @@ def off(one: Watched) -> bool:
     return "NO-CARRIER" in carrier(one)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair(testbed: Testbed) -> Iterator[list[Watched]]:
     """Both servers with the lab, a watcher and the same key."""
     images.ensure(testbed, ["sandbox", "host"])
@@ -119,3 +119,20 @@ def test_the_neighbour_of_a_node_that_is_stopped_and_started_sees_it(pair: list[
     assert off(far)  # of who is silent, what was told last is so
     near.server.daemon("start", "watch")
     far.seconds_until(lambda: not off(far), 4 * PATIENCE, "a watcher that is back has told what is so")
+
+
+def test_a_deployment_that_starts_a_node_does_not_wait_for_its_watcher_to_say_so(pair: list[Watched]) -> None:
+    near, far = pair
+    for one in pair:
+        one.quiet(LAB)
+    near.box.docker("kill", f"{LAB}-1")
+    far.seconds_until(lambda: off(far), PATIENCE, "the far end has no carrier")
+    addresses = [one.server.address for one in pair]
+    for one, hold, expected in ((far, [f"{LAB}1"], True), (near, [], True), (far, [], False)):
+        result = one.box.module("lab_converge", declared=slice_of(one.server.index, addresses), hold=hold, owner="test", token="t")
+        assert not result.get("failed"), result
+        assert off(far) == expected  # while the lock keeps watchers from making a pass
+    for one in pair:
+        one.unlock(LAB)
+        one.quiet(LAB)
+    assert not off(far)
