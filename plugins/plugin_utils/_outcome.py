@@ -21,7 +21,7 @@ class Outcome:
     """One server after a run.
 
     unreachable: why it could not be reached. broken: why converging stopped before anything was done. errors: message -> its objects.
-    changes: object -> what was done to it, or in check mode would be. certified: what it saw of the frames, or None.
+    told: what was done, or in check mode would be. changes: the same by object. certified: what it saw of the frames, or None.
     cut_short: converging ended before it looked at the nodes, so that nothing is known of them.
     machines: domain -> what is known of it. starts: container or domain -> when it was started.
     readiness: node -> how ready it was found to be, None where nobody looked. unwatched: why nobody could.
@@ -35,6 +35,7 @@ class Outcome:
         self.converged = converge is not None and "changes" in converge
         self.errors = [] if converge is None else _errors(converge)
         self.broken = "; ".join(message for message, _objects in self.errors) if converge is not None and not self.converged else ""
+        self.told: list[Json] = list((converge or {}).get("changes") or ())
         self.changes = _changes(converge or {})
         self.certified = certify if certify is not None and "frames" in certify else None
         self.certify_error = "" if certify is None or self.certified is not None else _message(certify)

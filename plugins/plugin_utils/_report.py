@@ -119,6 +119,7 @@ class _Reporter:
             "nodes": [self._node(name, *self.node_states[name]) for name in self.node_states],
             "notes": [*self.plan["notes"], *self.proof.notes],
             "servers": servers,
+            "mended": self._mended(),
             "orphans": orphans,
             "waiting": self.watched.waiting(),
             "held": sorted(self.held),
@@ -140,7 +141,7 @@ class _Reporter:
             "key": key,
             "state": state,
             "reason": reason,
-            "since": self.watched.since(key, link["servers"], state),
+            "since": self.watched.since(key, link["servers"], state, self.at),
             "proven": proven,
             "word": word,
             "detail": detail,
@@ -185,6 +186,16 @@ class _Reporter:
         return {name, *(self.nodes[name][field] for field in ("container", "sandbox", "domain"))} - {""}
 
     # servers
+
+    def _mended(self) -> list[dict[str, str]]:
+        """What reconciling put right, in words of what was wrong."""
+        return [
+            {"server": server, "what": describe_change(change)}
+            for server, outcome in self.outcomes.items()
+            if server in self.watched.fresh and not self.predicted
+            for change in outcome.told
+            if change.get("kind") != "state"
+        ]
 
     def _server(self, outcome: Outcome) -> dict[str, t.Any]:
         """Whether all is well beside its links and nodes, whether it watches itself, and when it last did."""

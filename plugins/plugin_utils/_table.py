@@ -16,6 +16,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 _LINK_WIDTH = 44
 _REASON_WIDTH = 24
 _MOST_TAGS = 3
+_MOST_LINES = 20
+_MOST_TOLD = 5
 _GAP = "  "
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _LINK_TITLES = ("LINK", "STATE", "FOR", "DRIFT", "SERVERS: TAG", "VNI", "MTU", "REASON")
@@ -92,7 +94,12 @@ def _server_row(name: str, server: Json, at: str) -> tuple[str, ...]:
 
 
 def _further(report: Json, at: str) -> t.Iterator[str]:
-    """What is there and not declared, and what is tried again later."""
+    """What was put right, what is there and not declared, and what is tried again later."""
+    mended = report.get("mended") or ()
+    for one in mended[:_MOST_LINES]:
+        yield f"mended on {one['server']}: {one['what']}"
+    if len(mended) > _MOST_LINES:
+        yield f"and {len(mended) - _MOST_LINES} more, which are in the report"
     for one in report.get("orphans") or ():
         yield f"orphan on {one['server']}: {one['name']}" + (f" ({one['detail']})" if one.get("detail") else "")
     for one in report.get("waiting") or ():
@@ -105,6 +112,7 @@ def _journal(entries: t.Sequence[Json], width: int) -> str:
     lines: list[str] = []
     for one in entries:
         told = [*(f"saw {seen}" for seen in one.get("seen") or ()), *map(str, one.get("done") or ()), *map(str, one.get("errors") or ())]
+        told[_MOST_TOLD:] = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
         head = f"{one.get('at', '')[:19].replace('T', ' ')} {one.get('server', '')} ({one.get('trigger', '')}, {one.get('ms', 0)} ms): "
         lines += _wrapped(head + ("; ".join(told) or "nothing"), width)
     return "\n".join(["JOURNAL (UTC)", *lines]) if lines else ""

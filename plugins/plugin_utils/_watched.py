@@ -74,12 +74,14 @@ class Watched:
         reasons = dict.fromkeys(str(one.get("reason") or "") for one in known if one["state"] == state)
         return state, "; ".join(reason for reason in reasons if reason)
 
-    def since(self, key: str, servers: t.Iterable[str], state: str) -> str:
-        """Since when a link is in this state; empty where the servers know it in another one, as it came to this just now."""
-        known = [one for server in servers if (one := self._links.get(server, {}).get(key))]
+    def since(self, key: str, servers: t.Iterable[str], state: str, now: str) -> str:
+        """Since when a link is in this state: since now, where the servers know it in another one. Empty where they know nothing of it."""
+        known = [one for server in servers if (one := self._links.get(server, {}).get(key)) and one.get("state")]
         times = [moment(one.get("since")) for one in known if one.get("state") == state]
-        if not all(times) or not times or (state == "up" and len(times) < len(known)):
+        if not known:
             return ""
+        if not all(times) or not times or (state == "up" and len(times) < len(known)):
+            return now
         return max(times) if state == "up" else min(times)
 
     def proven(self, key: str, servers: t.Iterable[str]) -> dict[str, str]:
@@ -136,7 +138,12 @@ class Watched:
 
     def journal(self, most: int) -> list[Json]:
         """The last entries of all servers, oldest first."""
-        entries = [one for facts in self.facts.values() for one in (facts.get("reconciler") or {}).get("journal") or ()]
+        entries = [
+            one
+            for server, facts in self.facts.items()
+            for one in (facts.get("reconciler") or {}).get("journal") or ()
+            if one.get("server") == server
+        ]
         return sorted(entries, key=lambda one: moment(one.get("at")))[-most:] if most else []
 
 

@@ -70,7 +70,7 @@ def break_it(world: World, lab: Lab, deployed: Run) -> None:
 
 
 def snapshot(world: World) -> dict[str, Any]:
-    return world.each(lambda server: dump(server))
+    return world.each(dump)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +119,11 @@ def test_one_run_brings_all_of_it_back_and_proves_it(world: World, story: Story)
     assert story.mended.changes("Reconcile") == story.predicted.changes("Reconcile")
     assert {one["proven"]["by"] for one in story.mended.report["links"]} == {"frames"}
     assert story.mended.report["orphans"] == []
+    assert {(one["server"], one["what"].split(" is ")[0]) for one in story.mended.report["mended"]} >= {
+        ("srv1", "tunnel oldtunnel"),
+        ("srv2", f"tunnel {link_of(story.deployed, CROSS)['tunnels']['srv2']}"),
+    }
+    assert story.mended.of("Report")["srv1"]["ansible_stats"]["data"]["archetype_lab_report"] == story.mended.report
     assert "oldtunnel" not in world.devices("srv1")
     before = {one["key"]: (one["tags"], one["vni"], one["tunnels"], one["endpoints"]) for one in story.deployed.report["links"]}
     assert {one["key"]: (one["tags"], one["vni"], one["tunnels"], one["endpoints"]) for one in story.mended.report["links"]} == before
@@ -151,7 +156,7 @@ def test_what_an_admin_holds_is_shown_and_left_alone(story: Story) -> None:
 def test_status_tells_of_the_hold_and_of_what_was_done(story: Story) -> None:
     report = story.shown.ok().report
     assert report["held"] == [CROSS]
-    assert link_of(story.shown, CROSS)["state"] == "down"
+    assert (link_of(story.shown, CROSS)["state"], link_of(story.shown, CROSS)["word"]) == ("down", "wrong")
     assert {one["watcher"]["state"] for one in report["servers"].values()} == {"absent"}
     done = [(entry["server"], text) for entry in report["journal"] for text in entry["done"]]
     assert ("srv1", "- tunnel oldtunnel") in [(server, text[: len("- tunnel oldtunnel")]) for server, text in done]

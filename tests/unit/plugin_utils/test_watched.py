@@ -108,7 +108,7 @@ def test_what_frames_show_in_this_run_is_proven_now():
     assert (one["state"], one["since"], one["proven"]) == ("up", UP["since"], {"by": "frames", "at": NOW})
     results["srv2"]["certify"]["frames"] = []
     lost = link_of(make_report(PLAN, results, at=NOW))
-    assert (lost["state"], lost["since"], lost["proven"]) == ("error", "", {"by": "", "at": ""})
+    assert (lost["state"], lost["since"], lost["proven"]) == ("error", NOW, {"by": "", "at": ""})
 
 
 def test_what_is_held_is_shown_as_it_is_and_is_no_error():
@@ -131,6 +131,27 @@ def test_a_held_node_may_be_stopped():
     assert held["ok"]
     assert next(one for one in held["nodes"] if one["name"] == "b")["state"] == "stopped"
     assert link_of(held, LOCAL)["state"] == "down"
+
+
+def test_what_was_put_right_is_told_in_a_run_and_not_in_check_mode():
+    fields = {"tag": {"have": 118, "want": 112}}
+    changes = [{"action": "update", "kind": "port", "name": "ap1", "label": "a:eth2", "fields": fields, "reason": ""}] * 22
+    results = {
+        server: result(passed(server, changes=changes if server == "srv1" else []), certify=certified(server)) for server in PLAN["slices"]
+    }
+    report = make_report(PLAN, results, at=NOW)
+    assert report["mended"][0] == {"server": "srv1", "what": "port ap1: tag 118 instead of 112"}
+    assert "mended on srv1: port ap1: tag 118 instead of 112\n" in render_report(report)
+    assert "and 2 more, which are in the report" in render_report(report)
+    assert make_report(PLAN, results, predicted=True, at=NOW)["mended"] == []
+
+
+def test_a_long_entry_of_a_journal_is_cut_and_one_of_another_server_left_out():
+    entry = {"at": NOW, "server": "srv1", "trigger": "netlink", "ms": 1, "seen": [], "done": [f"~ port p{number}" for number in range(9)]}
+    entries = [entry, {**entry, "server": "srv2"}]
+    report = make_report(PLAN, {"srv1": {"watch": {"reconciler": {"report": None, "journal": entries}}}}, at=NOW, journal=5)
+    assert report["journal"] == [entry]
+    assert "~ port p4; and 4 more" in render_report(report)
 
 
 def test_orphans_are_not_as_declared_and_are_listed():
@@ -190,4 +211,4 @@ def test_watchers_are_told_of_unasked_only_where_one_is_not_like_the_others():
 
 def test_seconds_and_text_are_times_alike():
     facts = {"srv1": {"reconcile": passed("srv1", {LOCAL: {"since": 1_795_255_200.0}})}}
-    assert Watched(facts).since(LOCAL, ["srv1"], "up") == "2026-11-21T10:00:00+00:00"
+    assert Watched(facts).since(LOCAL, ["srv1"], "up", NOW) == "2026-11-21T10:00:00+00:00"
