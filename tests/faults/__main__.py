@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.testbed.paths import ROOT
 
 def faults(options: argparse.Namespace) -> dict[str, Any]:
     chosen = run.chosen(options.only)
-    with run.servers(options.name, 2, keep=options.keep) as testbed, tempfile.TemporaryDirectory() as folder:
+    with run.servers(options.name, 2, keep=options.keep, prepared=options.prepared) as testbed, tempfile.TemporaryDirectory() as folder:
         if options.polling:
             chosen = [fault for fault in chosen if fault.independent]
         with run.scene_on(testbed, Path(folder), chosen, interval=0.05 if options.polling else 0.01) as scene:
@@ -51,7 +52,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="a file for what was measured")
     parser.add_argument("--name", default="ft", help="of the testbed")
     parser.add_argument("--keep", action="store_true", help="leave the testbed up")
+    parser.add_argument("--prepared", action="store_true", help="the testbed is up and prepared, and is left so")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))  # what was made is taken away
     sys.path.insert(0, str(ROOT / "collections"))
     found = faults(options) if options.what == "table" else soak.main(options)
     if options.json:

@@ -91,6 +91,7 @@ OWN: dict[str, Callable[[Scene], float]] = {
 def by_hand(scene: Scene, wanted: Sequence[str], times: int = 3) -> dict[str, float]:
     """The median of each that is wanted. Afterwards everything is as declared again."""
     found = {"": 0.0}
+    scene.listen([way for way in ("g", "spare near", "spare far", "from afar") if way in scene.ways])
     for name, measure in OWN.items():
         if name in wanted:
             if name == "all":

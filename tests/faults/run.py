@@ -34,9 +34,12 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def servers(name: str, count: int, *, keep: bool) -> Iterator[Testbed]:
-    """A testbed as prepare_servers leaves it."""
+def servers(name: str, count: int, *, keep: bool, prepared: bool = False) -> Iterator[Testbed]:
+    """A testbed as prepare_servers leaves it. prepared: it is up, and was prepared before."""
     testbed = Testbed(name)
+    if prepared:
+        yield testbed
+        return
     testbed.up(servers=count)
     try:
         images.ensure(testbed, ["host", "sandbox"])
@@ -102,6 +105,7 @@ def measure(scene: Scene, faults: Sequence[Fault], runs: int, mine: Mapping[str,
     chance = random.Random(seed)
     for fault in faults:
         admins = scene.admins()
+        scene.listen([way for part in fault.parts for way in part.ways])
         found, losses = measured(scene, fault, runs, chance)
         for part in fault.parts:
             row = Row.of(part.name, found[part.name], mine.get(part.own, 0.0))

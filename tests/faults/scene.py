@@ -47,7 +47,7 @@ class Way:
 class Scene:
     """Both labs, deployed, and the admin's things. places: node -> server; ways: which links there are, each named once.
 
-    interval: between two pings. quiet: no pings over the ways, only over what is not the lab's.
+    interval: between two pings. quiet: no pings over the ways at first, only over what is not the lab's.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Scene:
         self.places = dict(places)
         self.ways = {way.name: way for way in ways}
         self.interval = interval
-        self.quiet = quiet
+        self._heard = set() if quiet else set(self.ways)
         self.eyes = {server.name: Eye(server) for server in testbed.servers}
         self.pings = Pings()
         self.slices: dict[str, Json] = {}
@@ -158,6 +158,7 @@ class Scene:
     def deployed(self) -> Iterator[Scene]:
         """Both labs, the admin's things and the pings."""
         self.forget()
+        self.admin_leaves()
         try:
             for lab in (self.other, self.lab):
                 self._converge(lab)
@@ -238,10 +239,7 @@ class Scene:
 
     def start_pings(self, server: str = "") -> None:
         """Of all nodes that ping, or of those on one server."""
-        nodes = [] if self.quiet else list(dict.fromkeys(way.near for way in self.ways.values()))
-        for node in nodes:
-            if server in ("", self.places[node]):
-                self._ping_from(node, [way for way in self.ways.values() if way.near == node])
+        self._ping_ways(server)
         first = self.testbed.servers[0].name
         if server in ("", first):
             for label, (near, _far) in BYSTANDERS.items():
@@ -250,6 +248,18 @@ class Scene:
                 self.pings.add(Pinger(self.testbed.server(first), f"/proc/{pid}/ns/net", {label: address}, self.folder, self.interval))
             pid = self._admin[0].pid
             self.pings.add(Pinger(self.testbed.server(first), f"/proc/{pid}/ns/net", {"admin": "10.79.0.2"}, self.folder, self.interval))
+
+    def listen(self, ways: Sequence[str]) -> None:
+        """Ping over these ways only: over all of them at once would be a load of its own."""
+        self.pings.remove([*self.ways])
+        self._heard = set(ways)
+        self._ping_ways()
+
+    def _ping_ways(self, server: str = "") -> None:
+        heard = [way for way in self.ways.values() if way.name in self._heard]
+        for node in dict.fromkeys(way.near for way in heard):
+            if server in ("", self.places[node]):
+                self._ping_from(node, [way for way in heard if way.near == node])
 
     def _ping_from(self, node: str, ways: Sequence[Way]) -> None:
         """Neighbours are known for good: how long ARP takes to find an old one again is no matter of the wire."""

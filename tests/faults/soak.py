@@ -215,10 +215,12 @@ def settled(scene: Scene) -> list[str]:
 
 def declared(scene: Scene) -> Json:
     """What a deployment would still change, and what its proof says of each link."""
-    changes = {
-        name: LabServer(scene.testbed.server(name)).module("lab_converge", check_mode=True, declared=one).get("changes")
-        for name, one in scene.slices.items()
-    }
+
+    def check(name: str) -> Any:
+        done = LabServer(scene.testbed.server(name)).module("lab_converge", check_mode=True, declared=scene.slices[name])
+        return [done["msg"]] if done.get("failed") else done["changes"]
+
+    changes = {name: check(name) for name in scene.slices}
     proof = scene.world.play("certify_lab", scene.lab)
     links = Counter(state for state, _reason in proof.links().values()) if proof.results else Counter()
     return {"changes": changes, "links": dict(links), "proven": proof.rc == 0}
@@ -236,7 +238,7 @@ def idle(scene: Scene, seconds: float) -> Json:
 
 def scenes(testbed: Testbed, folder: Path) -> Iterator[Scene]:
     places = {**{f"h{number}": FIRST for number in range(NODES)}, "r": testbed.servers[-1].name}
-    with Scene(testbed, folder, places, ways(), quiet=True).deployed() as scene:
+    with Scene(testbed, folder, places, ways(), interval=0.1, quiet=True).deployed() as scene:
         yield scene
 
 
@@ -259,7 +261,7 @@ def measure(scene: Scene, what: str, minutes: float, seed: int) -> Json:
 
 
 def main(options: argparse.Namespace) -> Json:
-    with run.servers(options.name, 2, keep=options.keep) as testbed, tempfile.TemporaryDirectory() as folder:
+    with run.servers(options.name, 2, keep=options.keep, prepared=options.prepared) as testbed, tempfile.TemporaryDirectory() as folder:
         for scene in scenes(testbed, Path(folder)):
             found = measure(scene, options.what, options.minutes, options.seed)
     print(json.dumps(found, indent=2))
