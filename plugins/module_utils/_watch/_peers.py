@@ -6,7 +6,7 @@
 """The watchers of a lab tell each other which nodes run, over the underlay: one UDP socket for each underlay address of this server.
 
 What is told is kept (C(_carriers.save_far)), and the watcher is told when it changed. Who is silent keeps what was told of it last. Without
-a key nobody listens and nobody tells; the far server then learns it from a run.
+a key nobody listens and nobody tells: neighbours of nodes on other servers then keep their carriers.
 """
 
 from __future__ import annotations
