@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.archetype.lab.plugins.plugin_utils._lean import PORT, whole
+from ansible_collections.archetype.lab.plugins.plugin_utils._compared import differences_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_states import NodeStates, State
 from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import Outcome, describe_change, joined
 from ansible_collections.archetype.lab.plugins.plugin_utils._proof import Proof
@@ -22,12 +22,6 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._watched import IN_S
 
 LINK_STATES = ("up", "down", "error", "pending")
 NODE_STATES = ("ready", "starting", "stopped", "error", "pending")
-_COMPARED = ("tag", "trunks", "vlan_mode", "mtu", "mac", "vni", "local", "remotes", "dst_port", "enabled", "parent", "mode", "impairment")
-_LEFT_OPEN = ("mtu", "mac", "impairment")
-"""What is as it comes where nothing is declared."""
-_OFF_BRIDGE = ("host", "macvlan", "dummy")
-_ON_BRIDGE = {"tag", "trunks", "vlan_mode"}
-"""What only ports on the bridge have."""
 _LINK_FIELDS = ("type", "far", "proof", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")
 
 
@@ -300,35 +294,4 @@ class _Reporter:
             return [f"{server}: {describe_change(one)}" for one in outcome.changes_of(names)]
         if outcome.info is None:
             return []
-        differences = []
-        for layer, kind in (("ports", "port"), ("tunnels", "tunnel")):
-            have = {one["name"] or _end_of(one): one for one in outcome.info.get(layer) or ()}
-            for given in self.plan["slices"][server][layer]:
-                want = whole(given, PORT) if layer == "ports" else given
-                if key == want["link"] or any(one["key"] == key for one in want.get("links") or ()):
-                    found = have.get(want["name"]) or have.get(_end_of(want))
-                    differences += _compare(f"{server}: {kind} {want['name']}", found, want)
-        return differences
-
-
-def _compare(what: str, have: Json | None, want: Json) -> list[str]:
-    if have is None:
-        return [f"{what} is missing"]
-    open_ones = {name for name in _LEFT_OPEN if not want.get(name)}
-    if want.get("device") == "tap":
-        open_ones |= {"mac"}
-    if want.get("device") in _OFF_BRIDGE:
-        open_ones |= _ON_BRIDGE
-    if want.get("device") == "tap":
-        open_ones.add("mac")  # it is the guest's own, and no device of the server has it
-    fields = [name for name in _COMPARED if name in want and name in have and name not in open_ones and have[name] != want[name]]
-    words = [f"{name} {have[name]} instead of {want[name]}" for name in fields]
-    if have.get("impairment") and not want.get("impairment"):
-        words.append("tc is not declared")
-    words += [f"address {one} is missing" for one in want.get("addresses") or () if "addresses" in have and one not in have["addresses"]]
-    return [f"{what}: " + ", ".join(words)] if words else []
-
-
-def _end_of(one: Json) -> str:
-    """What tells a port that has no device on its server; empty for what is no port."""
-    return f"{one.get('node', '')}:{one['interface']}" if one.get("interface") else ""
+        return differences_of(key, server, outcome.info, self.plan["slices"][server])

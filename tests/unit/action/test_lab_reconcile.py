@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ class Played:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.slept: list[float] = []
         self.syslog: set[Any] = set()
-        monkeypatch.setattr(lab_reconcile.time, "sleep", self.slept.append)
+        monkeypatch.setattr(time, "sleep", self.slept.append)
 
     def call(self, *, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         self.asked.append((module_name.rpartition(".")[2], dict(module_args)))
