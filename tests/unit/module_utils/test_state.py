@@ -47,6 +47,15 @@ def test_check_mode_predicts_and_writes_nothing(state_dir: Path) -> None:
     assert _state.load("demo") == DECLARED
 
 
+def test_removing_takes_along_what_a_killed_run_had_half_written(state_dir: Path) -> None:
+    state_dir.mkdir()
+    (state_dir / "demo.json.new").write_text("{")
+    assert [change.to_line() for change in _state.remove("demo", check=True)] == [f"- state {state_dir}/demo.json.new (demo)"]
+    assert len(_state.remove("demo")) == 1
+    assert _state.remove("demo") == []
+    assert list(state_dir.iterdir()) == []
+
+
 def test_removing_takes_the_labs_folder_along_and_no_other_labs(state_dir: Path) -> None:
     for lab in ("demo", "demo.2"):
         _state.save(lab, DECLARED)
