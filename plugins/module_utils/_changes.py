@@ -27,7 +27,7 @@ class Change:
     """One object that is changed.
 
     kind: what the object is: C(bridge), C(port), C(tunnel), C(sandbox), C(container), C(file), C(exec), C(firewall),
-        C(hosts), C(sysctl), C(dhcp), C(vm), C(disk), C(medium), C(state), C(lock).
+        C(hosts), C(sysctl), C(dhcp), C(vm), C(disk), C(medium), C(state), C(lock); C(library), C(program), C(key) of the watcher.
     name: its name on the server.
     label: what a human calls it (C(router1:eth1), a link key), or empty.
     fields: field -> (have, want), for the fields that differ.
