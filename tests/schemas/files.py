@@ -105,6 +105,7 @@ def lab_schema() -> dict[str, Any]:
                 {"local": {**span, "description": "inside a server"}, "cross": {**span, "description": "between servers"}},
             ),
             "link_mtu": integer("MTU of links for which the topology gives none", 68, 65535),
+            "links_down": texts("keys of links that are down, as if their cable were pulled"),
             "management": boolean("whether there is a management network", default=True),
         },
         type="object",
