@@ -149,11 +149,13 @@ two-labs: venv system ## ROUNDS of two labs that two controllers deploy, edit an
 EDITS ?= 50
 KILLS ?= 200
 SEED ?= 1
-.PHONY: edits kills
+.PHONY: edits kills module-kills
 edits: venv system ## EDITS random edits of a lab that runs, each predicted, and compared with fresh deployments (SEED)
 	$(SUDO) env "PATH=$$PATH" PYTHONPATH=collections python -m tests.edits --edits $(EDITS) --seed "$(SEED)"
 kills: venv system ## Runs that are killed at KILLS random points, and what the next run makes of it (SEED, CASE=one alone)
 	$(SUDO) env "PATH=$$PATH" PYTHONPATH=collections python -m tests.kills --kills $(KILLS) --seed "$(SEED)" $(if $(CASE),--case $(CASE))
+module-kills: venv system ## The same of the module alone, at KILLS points of its work
+	$(SUDO) env "PATH=$$PATH" PYTHONPATH=collections python -m tests.kills --modules $(KILLS) --seed "$(SEED)" $(if $(CASE),--case $(CASE))
 
 .PHONY: testbed-up testbed-down
 testbed-up: venv system ## Three servers on this machine, for trying things out

@@ -12,8 +12,10 @@ import argparse
 import os
 import sys
 from collections import Counter
+from collections.abc import Collection
 
 from tests.integration.stand import stand
+from tests.kills.modules import Modules
 from tests.kills.runner import Outcome, Runner
 from tests.kills.story import SERVERS
 
@@ -27,6 +29,13 @@ def summary(outcomes: list[Outcome], seed: str) -> str:
     return "\n".join(lines)
 
 
+def modules(testbed: str, seed: str, numbers: Collection[int]) -> int:
+    with stand(testbed, 1) as world, Modules(world, seed).beside_others() as one:
+        wrong = one.run(numbers)
+    print(f"{len(numbers)} kills of the module with seed {seed}: {len(wrong)} wrong", *wrong, sep="\n")
+    return 1 if wrong else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="the number of the last case")
@@ -34,8 +43,11 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="this one alone")
     parser.add_argument("--second", type=int, default=1, help="run the playbook a second time after so many cases")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--modules", type=int, default=0, help="kill the module alone so often, in place of playbooks")
     parser.add_argument("--testbed", default=os.environ.get("ARCHETYPE_TESTBED", "kills"))
     chosen = parser.parse_args()
+    if chosen.modules:
+        return modules(chosen.testbed, chosen.seed, [chosen.case] if chosen.case else range(chosen.start, chosen.modules + 1))
     numbers = [chosen.case] if chosen.case else range(chosen.start, chosen.kills + 1)
     with stand(chosen.testbed, len(SERVERS)) as world, Runner(world, chosen.seed, second=chosen.second).beside_others() as runner:
         outcomes = runner.run(numbers)

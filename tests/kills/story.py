@@ -12,7 +12,8 @@ from typing import Any
 
 from tests.edits import observed
 from tests.integration import dumps
-from tests.integration.acceptance import HOST, Lab, World, addressed, make_lab
+from tests.integration.acceptance import HOST, Lab, World, addressed, make_lab, ovs_table, traces_of
+from tests.integration.lab_server import LabServer
 from tests.kills.points import ABSENT, EDITED, FIRST
 from tests.testbed.testbed import Server
 
@@ -79,19 +80,24 @@ def clear(world: World) -> None:
 
 def state(world: World, declared: str) -> Json:
     """All that is on the servers: of the lab, with its name on it, and of others."""
-    found: Json = {"others": world.each(_others)}
-    traces = world.traces(LAB)
-    found["traces"] = {server: sorted(filter(None, map(_steady, lines))) for server, lines in traces.items()}
-    if declared != ABSENT:
-        found["lab"] = observed.observe(world, LAB)
-        found["tags"] = {server: {name: row["tag"] for name, row in world.ovs_marks(server).items()} for server in SERVERS}
-    return found
+    found: Json = {"others": world.each(others), "traces": world.each(traces_on)}
+    return found if declared == ABSENT else {**found, "lab": world.each(of_lab)}
 
 
-def _others(server: Server) -> Json:
+def others(server: Server) -> Json:
     """The files by which all runs wait for one another are nobody's own."""
     found = dumps.dump(server, LAB)
-    return {**found, "files": [one for one in found["files"] if not one.startswith(SHARED)]}
+    return {**found, "files": dict.fromkeys((one for one in found["files"] if not one.startswith(SHARED)), "there")}
+
+
+def of_lab(server: Server) -> Json:
+    """With its tags, which are the same whatever happened on the way."""
+    ports = ovs_table(LabServer(server).run("ovs-vsctl", "--format=json", "--columns=name,tag,external_ids", "list", "Port"))
+    return {**observed.of_server(server, LAB), "tags": {name: row["tag"] for name, row in ports.items()}}
+
+
+def traces_on(server: Server) -> Json:
+    return dict.fromkeys(filter(None, map(_steady, traces_of(LabServer(server), LAB))), "there")
 
 
 _NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|archetype-ifindex=\"\d+\"")
@@ -104,7 +110,7 @@ def _steady(line: str) -> str:
 
 def break_it(world: World, lab: Lab, fault: str) -> None:
     """Do to the lab what somebody might."""
-    marks = {server: world.ovs_marks(server) for server in SERVERS}
+    marks = {one.name: world.ovs_marks(one.name) for one in world.testbed.servers}
 
     def named(server: str, **wanted: str) -> str:
         fits = (name for name, row in sorted(marks[server].items()) if {**row["external_ids"], **wanted} == row["external_ids"])
