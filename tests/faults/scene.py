@@ -71,6 +71,7 @@ class Scene:
         self.pings = Pings()
         self.slices: dict[str, Json] = {}
         self.healthy: dict[tuple[str, str], PortSeen | None] = {}
+        self.before: dict[str, tuple[str, str] | None] = {}
         self.bridges: dict[str, tuple[str, str] | None] = {}
         self._numbers = {way.name: number for number, way in enumerate(ways, 1)}
         self._interfaces: dict[tuple[str, str], str] = {}

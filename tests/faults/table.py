@@ -166,16 +166,41 @@ BRIDGES = (
 )
 
 
-def running(*nodes: str) -> Good:
+def boxes(scene: Scene, *nodes: str) -> list[str]:
+    return [name for node in nodes for name in (scene.container(node), scene.sandbox(node))]
+
+
+def running(*ended: Callable[[Scene], list[str]]) -> Good:
+    """All that was ended runs again, started anew: a restart can be over before it is asked for."""
+
     def good(scene: Scene) -> bool:
-        names = [name for node in nodes for name in (scene.container(node), scene.sandbox(node))]
-        return all(scene.eyes[FIRST].container(name) is not None for name in names)
+        eye = scene.eyes[FIRST]
+        now = {name: eye.container(name) for names in ended for name in names(scene)}
+        return all(one is not None and one != scene.before.get(name) for name, one in now.items())
 
     return good
 
 
-def on_node(name: str, node: str, own: str, make: Make) -> Fault:
-    return Fault(name, make, (Part(name, (node,), running(node), own),))
+def noting(make: Make, ended: Callable[[Scene], list[str]]) -> Make:
+    """Remember how those that it ends were running before."""
+
+    def noted(scene: Scene) -> float | None:
+        scene.before = {name: scene.eyes[FIRST].container(name) for name in ended(scene)}
+        return make(scene)
+
+    return noted
+
+
+def on_node(name: str, node: str, own: str, *words: str, sandbox: bool = False) -> Fault:
+    """A command of docker about a node, or about its sandbox, with which the node ends too."""
+
+    def ended(scene: Scene) -> list[str]:
+        return boxes(scene, node) if sandbox else [scene.container(node)]
+
+    def make(scene: Scene) -> None:
+        docker(scene, *words, scene.sandbox(node) if sandbox else scene.container(node))
+
+    return Fault(name, noting(make, ended), (Part(name, (node,), running(ended), own),))
 
 
 def domain_destroyed(scene: Scene) -> None:
@@ -183,10 +208,10 @@ def domain_destroyed(scene: Scene) -> None:
 
 
 NODES = (
-    on_node("node container restarted", "restarted", "restart", lambda scene: docker(scene, "restart", scene.container("restarted"))),
-    on_node("node container killed", "killed", "node", lambda scene: docker(scene, "kill", scene.container("killed"))),
-    on_node("node container removed", "removed", "new node", lambda scene: docker(scene, "rm", "-f", scene.container("removed"))),
-    on_node("sandbox killed", "boxed", "sandbox and node", lambda scene: docker(scene, "kill", scene.sandbox("boxed"))),
+    on_node("node container restarted", "restarted", "restart", "restart"),
+    on_node("node container killed", "killed", "node", "kill"),
+    on_node("node container removed", "removed", "new node", "rm", "-f"),
+    on_node("sandbox killed", "boxed", "sandbox and node", "kill", sandbox=True),
 )
 MACHINES = (Fault("domain destroyed", domain_destroyed, (Part("domain destroyed", ("g",), None, "guest"),), patience=60),)
 
@@ -221,22 +246,28 @@ def rebooted(scene: Scene) -> float:
 
 
 CONTAINERS = ("p", "n", "restarted", "killed", "removed", "boxed")
+
+
+def everything(scene: Scene) -> list[str]:
+    return boxes(scene, *CONTAINERS)
+
+
+def on_server(name: str, make: Make, *parts: Part, patience: float = 60) -> Fault:
+    """A fault that ends all containers of srv1."""
+    return Fault(name, noting(make, everything), parts, everybody=True, down=FIRST, patience=patience)
+
+
+VSWITCHD = Part("ovs-vswitchd killed", ("spare near", "spare far"), None, "ovs-vswitchd")
 DAEMONS = (
-    Fault("ovs-vswitchd killed", vswitchd_killed, (Part("ovs-vswitchd killed", ("spare near", "spare far"), None, "ovs-vswitchd"),), True),
-    Fault("ovsdb-server killed", ovsdb_killed, (Part("ovsdb-server killed", ("ovsdb-server",)),), True),
-    Fault(
-        "dockerd restarted", dockerd_restarted, (Part("dockerd restarted", ("from afar",), running(*CONTAINERS), "all"),), True, FIRST, 60
-    ),
-    Fault(
+    Fault("ovs-vswitchd killed", vswitchd_killed, (VSWITCHD,), everybody=True),
+    Fault("ovsdb-server killed", ovsdb_killed, (Part("ovsdb-server killed", ("ovsdb-server",)),), everybody=True),
+    on_server("dockerd restarted", dockerd_restarted, Part("dockerd restarted", ("from afar",), running(everything), "all")),
+    on_server(
         "server rebooted",
         rebooted,
-        (
-            Part("server rebooted, containers", ("from afar",), running(*CONTAINERS), "all"),
-            Part("server rebooted, machine", ("g from afar",), None, "guest"),
-        ),
-        True,
-        FIRST,
-        120,
+        Part("server rebooted, containers", ("from afar",), running(everything), "all"),
+        Part("server rebooted, machine", ("g from afar",), None, "guest"),
+        patience=120,
     ),
 )
 FAULTS = {fault.name: fault for fault in (*PORTS, *TUNNELS, *BRIDGES, *NODES, *MACHINES, *DAEMONS)}
