@@ -183,7 +183,11 @@ class Converger:
 
     def _plan_containers(self) -> ContainersPlan:
         have = _containers.read(self.server, self.lab, self.declared.containers)
-        return self._sparing("containers", _containers.plan(self.declared.containers, have, lab=self.lab, prune=True))
+
+        def plan(spared: t.Collection[str]) -> ContainersPlan:
+            return _containers.plan(self.declared.containers, have, lab=self.lab, prune=True, spared=spared)
+
+        return self._planned("containers", plan)
 
     def _plan_vms(self, bridge: BridgePlan | None) -> _vms.VmsPlan:
         """What was asked for machines of earlier waves was done in earlier calls of this run."""
@@ -191,8 +195,21 @@ class Converger:
         offloads = bridge.want[0].datapath_type != "netdev" if bridge and bridge.want else None
         have = _vms.read(self.server, self.lab, want, bridge=self.bridge, offloads=offloads, access=self.declared.access)
         due = {one.node for one in want if run.wave is None or one.wave >= run.wave}
-        found = _vms.plan(want, have, lab=self.lab, prune=True, recreate=due & {*run.recreate}, restart=due & {*run.restart})
-        return self._sparing("vms", found)
+        recreate, restart = due & {*run.recreate}, due & {*run.restart}
+
+        def plan(spared: t.Collection[str]) -> _vms.VmsPlan:
+            return _vms.plan(want, have, lab=self.lab, prune=True, recreate=recreate, restart=restart, spared=spared)
+
+        return self._planned("vms", plan)
+
+    def _planned(self, layer: str, plan: t.Callable[[t.Collection[str]], _P]) -> _P:
+        """A layer's plan without what is left alone. Of that is told what would be done, unless it is what cannot be planned."""
+        try:
+            return self._sparing(layer, plan(()))
+        except LabError:
+            if not self.spared:
+                raise
+        return plan(self.spared)
 
     def _cut_carriers(self, containers: ContainersPlan | None, vms: _vms.VmsPlan | None) -> _vms.VmsPlan | None:
         """The near end of a link has no carrier while the node at its far end does not run, and nobody is about to start it.

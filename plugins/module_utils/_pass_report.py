@@ -58,7 +58,9 @@ class Course:
 
     @property
     def done(self) -> list[Change]:
-        return [change for layer in LAYERS for change in self.layers.get(layer, ())]
+        """What was changed, without what was tried in vain."""
+        lost = {name for error in self.errors for name in error.objects}
+        return [change for layer in LAYERS for change in self.layers.get(layer, ()) if change.name not in lost]
 
     @property
     def wires(self) -> frozenset[str]:

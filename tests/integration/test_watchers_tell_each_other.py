@@ -165,7 +165,7 @@ def test_a_far_server_knows_within_a_second_and_keeps_it(pair: tuple[Peer, Peer]
     other.far({"r1": False}, 1.0)
     one.kill()
     time.sleep(0.3)
-    assert other.ask("far") == {"r1": False}  # who is silent keeps what was told last
+    assert other.ask("far") == {"r1": False}  # who is silent for a moment keeps what was told last
     other.kill()
     other.begin()
     assert other.ask("far") == {"r1": False}  # and so does a watcher that is started again

@@ -21,6 +21,8 @@ AGAIN = (0.0, 0.05, 0.1)
 """Seconds after a change at which it is told: datagrams get lost."""
 EVERY = 10.0
 """Seconds between two that are told although nothing changed."""
+SILENCE = 35.0
+"""Seconds after which a server that says nothing is not known any more: three of its messages were lost, or nobody watches there."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Hearing:
     def __init__(self) -> None:
         self.dropped: dict[str, dict[str, int]] = {}
         self._heard: dict[tuple[str, str], _Heard] = {}
+        self._at: dict[tuple[str, str], float] = {}
 
     def remember(self, lab: str, last: t.Mapping[str, tuple[int, int]]) -> None:
         """What was taken of a lab before this process: nothing up to it is taken again."""
@@ -105,7 +108,12 @@ class Hearing:
         """What was taken stays known: the lab may come back, and must not be told what is long over."""
         self.dropped.pop(lab, None)
 
-    def accept(self, message: Message, sender: str, labs: t.Mapping[str, Lab]) -> tuple[dict[str, bool], bool] | None:
+    def silent(self, lab: Lab, since: float, now: float) -> set[str]:
+        """Servers of which nothing was heard for long. since: when they began to be listened to."""
+        others = set(lab.placed.values()) - {lab.server}
+        return {server for server in others if now - self._at.get((lab.name, server), since) > SILENCE}
+
+    def accept(self, message: Message, sender: str, labs: t.Mapping[str, Lab], now: float = 0.0) -> tuple[dict[str, bool], bool] | None:
         """The nodes that it tells of, and whether its sender is a new process; None for a repetition. Raises Refused."""
         lab = labs.get(message.lab)
         if lab is None:
@@ -118,11 +126,13 @@ class Hearing:
         if any(lab.placed.get(node, message.server) != message.server for node in message.nodes):
             raise Refused("nodes", lab.name)
         before = self._heard.get((lab.name, message.server))
-        if before is None or (message.start, message.number) > (before.start, before.number):
-            self._heard[lab.name, message.server] = _Heard(message.start, message.number, {message.part})
-        elif (message.start, message.number) < (before.start, before.number):
+        newer = before is None or (message.start, message.number) > (before.start, before.number)
+        if before is not None and (message.start, message.number) < (before.start, before.number):
             raise Refused("old", lab.name)
-        elif before.parts is None or message.part in before.parts:
+        self._at[lab.name, message.server] = now
+        if newer:
+            self._heard[lab.name, message.server] = _Heard(message.start, message.number, {message.part})
+        elif before is None or before.parts is None or message.part in before.parts:
             return None
         else:
             before.parts.add(message.part)

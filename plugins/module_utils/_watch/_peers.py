@@ -5,8 +5,9 @@
 # PRIVATE to the collection, can break at any time
 """The watchers of a lab tell each other which nodes run, over the underlay: one UDP socket for each underlay address of this server.
 
-What is told is kept (C(_carriers.save_far)), and the watcher is told when it changed. Who is silent keeps what was told of it last. Without
-a key nobody listens and nobody tells: neighbours of nodes on other servers then keep their carriers.
+What is told is kept (C(_carriers.save_far)), and the watcher is told when it changed. Of who is silent for long nothing is known any more,
+and its nodes are taken to run: a carrier is off only while somebody says why. Without a key nobody listens and nobody tells; the far server
+then learns it from a run.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Peers:
         self._guard = threading.RLock()
         self._labs: dict[str, Lab] = {}
         self._telling: dict[str, Telling] = {}
+        self._since: dict[str, float] = {}
         self._hearing = Hearing()
         self._key: bytes | None = None
         self._start = 0
@@ -91,6 +93,7 @@ class Peers:
             if self._labs.get(lab.name) != lab:
                 telling.repeat(time.monotonic())
             self._labs[lab.name] = lab
+            self._since.setdefault(lab.name, time.monotonic())
             have = _carriers.load_far(lab.name)
             if have != lab.far(have):
                 _carriers.save_far(lab.name, lab.far(have))
@@ -101,6 +104,7 @@ class Peers:
         with self._guard:
             self._labs.pop(lab, None)
             self._telling.pop(lab, None)
+            self._since.pop(lab, None)
             self._hearing.forget(lab)
             self._look_at = 0.0
         self._wake()
@@ -139,10 +143,14 @@ class Peers:
     def _turn(self) -> None:
         with self._guard:
             now = time.monotonic()
+            changed: list[str] = []
             if now >= self._look_at:
                 self._look_at = now + LOOK
                 self._look()
+                changed = self._forget_silent(now)
             letters = self._letters(now)
+        for lab in changed:
+            self._changed(lab)
         for sock, datagram, target in letters:
             with contextlib.suppress(OSError):  # it is told again
                 sock.sendto(datagram, (target, self._port))
@@ -190,6 +198,17 @@ class Peers:
         for local in sorted(wanted - self._sockets.keys()):
             self._open(local)
 
+    def _forget_silent(self, now: float) -> list[str]:
+        """Labs of which less is known now."""
+        changed = []
+        for name, lab in self._labs.items():
+            silent = self._hearing.silent(lab, self._since[name], now)
+            have = _carriers.load_far(name)
+            left = {node: runs for node, runs in have.items() if lab.placed.get(node) not in silent}
+            if left != have and self._save(lab, left):
+                changed.append(name)
+        return changed
+
     def _open(self, local: str) -> None:
         family = socket.AF_INET6 if ":" in local else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
@@ -231,7 +250,7 @@ class Peers:
                 return
             try:
                 message = decode(self._key, datagram)
-                taken = self._hearing.accept(message, sender, self._labs)
+                taken = self._hearing.accept(message, sender, self._labs, time.monotonic())
             except Refused as refused:
                 if self._hearing.drop(refused):
                     about = f"lab {refused.lab}: " if refused.lab else ""
@@ -250,9 +269,12 @@ class Peers:
         """Whether nodes of others are in another state than before. Of a lab that was just removed here nothing is written."""
         if not _state.path(lab.name).exists():
             return False
+        return self._save(lab, {**_carriers.load_far(lab.name), **nodes})
+
+    def _save(self, lab: Lab, nodes: t.Mapping[str, bool]) -> bool:
         try:
             _run_files.write(lab.name, FILE, {server: list(one) for server, one in self._hearing.last(lab.name).items()})
-            changed = _carriers.save_far(lab.name, lab.far({**_carriers.load_far(lab.name), **nodes}))
+            changed = _carriers.save_far(lab.name, lab.far(nodes))
         except LabError as error:
             self._say_once(f"files of {lab.name}", str(error))
             return False

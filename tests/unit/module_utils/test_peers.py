@@ -60,6 +60,16 @@ def declared(**more: Any) -> Declared:
 LABS = {"demo": Lab.of(declared())}
 
 
+def test_of_who_says_nothing_for_long_nothing_is_known() -> None:
+    hearing, lab = Hearing(), LABS["demo"]
+    assert hearing.silent(lab, 100.0, 130.0) == set()
+    hearing.accept(message(nodes={"r2": True}), SECOND, LABS, 130.0)
+    assert hearing.silent(lab, 100.0, 136.0) == {"s3"}
+    hearing.accept(message(nodes={"r2": True}), SECOND, LABS, 140.0)  # a repetition is a sign of life as well
+    assert hearing.silent(lab, 100.0, 174.0) == {"s3"}
+    assert hearing.silent(lab, 100.0, 176.0) == {"s2", "s3"}
+
+
 def message(**more: Any) -> Message:
     return Message(**{"lab": "demo", "server": "s2", "start": 5, "number": 1, "part": 0, "parts": 1, "nodes": {"r2": True}, **more})
 
