@@ -22,6 +22,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._watched import IN_S
 
 LINK_STATES = ("up", "down", "error", "pending")
 NODE_STATES = ("ready", "starting", "stopped", "error", "pending")
+_HELD = "held; "
+"""What an error of a link begins with that somebody holds. Its servers, which do not know why it is held, know it as an error."""
 _LINK_FIELDS = ("type", "far", "proof", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")
 
 
@@ -135,7 +137,7 @@ class _Reporter:
             "key": key,
             "state": state,
             "reason": reason,
-            "since": self.watched.since(key, link["servers"], state, self.at),
+            "since": self.watched.since(key, link["servers"], "error" if reason.startswith(_HELD) else state, self.at),
             "proven": proven,
             "word": word,
             "detail": detail,
@@ -234,7 +236,7 @@ class _Reporter:
         """What somebody holds may be as it is: then it is down, and no error."""
         state, reason = self._judged(key)
         if key in self.held and state == "error":
-            return "down", joined(["held", reason])
+            return "down", f"{_HELD}{reason}"
         return state, reason
 
     def proven(self, key: str) -> bool:
