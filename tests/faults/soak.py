@@ -46,9 +46,10 @@ def ways() -> list[Way]:
 
 @dataclasses.dataclass
 class Pending:
-    """A fault that was made, and what has to be well again."""
+    """A fault that was made, of which object, and what has to be well again."""
 
     fault: str
+    object: str
     began: float
     good: Callable[[], bool]
 
@@ -95,9 +96,14 @@ class Faults:
         self.far = [name for name in scene.ways if name.startswith("far")]
 
     def one(self) -> None:
-        """One fault, half of them of ports. What is broken already may be broken once more, or be away: then this one cannot be made."""
-        sort = self.chance.choices(("port", "tunnel", "node"), (0.6, 0.25, 0.15))[0]
-        name, make, good = {"port": self._port, "tunnel": self._tunnel, "node": self._node}[sort]()
+        """One fault of what is not broken already: a device that has lost all that tells whose it is would be nobody's."""
+        sorts = {"port": self._port, "tunnel": self._tunnel, "node": self._node}
+        broken = {one.object for one in self.follower.pending}
+        for _try in range(100):
+            sort = self.chance.choices([*sorts], (0.6, 0.25, 0.15))[0]
+            name, touched, make, good = sorts[sort]()
+            if touched not in broken:
+                break
         began = time.monotonic()
         try:
             make()
@@ -105,21 +111,21 @@ class Faults:
             self.failed[name] += 1
             return
         self.made[name] += 1
-        self.follower.follow(Pending(name, began, good))
+        self.follower.follow(Pending(name, touched, began, good))
 
-    def _port(self) -> tuple[str, Callable[[], None], Callable[[], bool]]:
+    def _port(self) -> tuple[str, str, Callable[[], None], Callable[[], bool]]:
         way = self.chance.choice([*self.scene.ways.values()])
         node = self.chance.choice([node for node in (way.near, way.far) if self.scene.places[node] == FIRST])
         name = self.chance.choice([*OF_PORTS])
         end = End.of(self.scene, way.name, node)
-        return name, lambda: OF_PORTS[name](self.scene, end), lambda: self._well(end.port)
+        return name, end.port, lambda: OF_PORTS[name](self.scene, end), lambda: self._well(end.port)
 
-    def _tunnel(self) -> tuple[str, Callable[[], None], Callable[[], bool]]:
+    def _tunnel(self) -> tuple[str, str, Callable[[], None], Callable[[], bool]]:
         one = self.scene.tunnel(self.chance.choice(self.far), FIRST)
         name = self.chance.choice([*OF_TUNNELS])
-        return name, lambda: OF_TUNNELS[name](self.scene, FIRST, one), lambda: self._well(one["name"])
+        return name, one["name"], lambda: OF_TUNNELS[name](self.scene, FIRST, one), lambda: self._well(one["name"])
 
-    def _node(self) -> tuple[str, Callable[[], None], Callable[[], bool]]:
+    def _node(self) -> tuple[str, str, Callable[[], None], Callable[[], bool]]:
         node = self.chance.choice(self.nodes)
         container, sandbox = self.scene.container(node), self.scene.sandbox(node)
         name, words = self.chance.choice(
@@ -137,7 +143,7 @@ class Faults:
         def make() -> None:
             server.run(["docker", *words], check=True)
 
-        return name, make, good
+        return name, node, make, good
 
     def _well(self, port: str) -> bool:
         return self.eye.port(port) == self.scene.healthy[FIRST, port]
