@@ -42,7 +42,7 @@ _MOVING = re.compile(r"[0-9a-f]{64}")
 def observe(world: World, lab: str) -> dict[str, Json]:
     """Server -> all of it."""
     places = {one.address: one.name for one in world.testbed.servers}
-    found = world.each(lambda server: _observe(server, lab))
+    found = world.each(lambda server: of_server(server, lab))
     text = json.dumps(found)
     for address, name in sorted(places.items(), reverse=True):
         text = re.sub(rf"\b{re.escape(address)}\b", name, text)
@@ -63,7 +63,7 @@ def different(one: Json, other: Json, where: str = "") -> list[str]:
     return lines
 
 
-def _observe(server: Server, lab: str) -> Json:
+def of_server(server: Server, lab: str) -> Json:
     containers = _containers(server, lab)
     ids = {one["Id"]: name for name, one in containers.items()}
     listed = _ask(server, "docker", "images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}").splitlines()

@@ -32,6 +32,10 @@ JITTER = 0.3
 """Seconds after a result within which the run is killed."""
 
 
+LAST_MODULE = 0.7
+"""How far a run has come when its last module begins, about."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Length:
     """How long an operation takes that nobody disturbs: seconds, and results of tasks."""
@@ -57,11 +61,13 @@ class Case:
     faults: tuple[str, ...] = ()
 
     def seconds(self, length: Length) -> float:
-        """When to kill, by time."""
-        return self.part * length.seconds
+        """When to kill, by time. After the last module of a run there is none to be killed."""
+        return self.part * length.seconds * (LAST_MODULE if self.victim == "module" else 1.0)
 
     def results(self, length: Length) -> int:
         """After how many results to kill; never after the last."""
+        if self.victim == "module":
+            return int(self.part * LAST_MODULE * (length.results - 1))
         return min(int(self.part * length.results) + 1, length.results - 1)
 
     def __str__(self) -> str:

@@ -33,11 +33,15 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass
 class Outcome:
-    """One case. killed: when it was, and how the run ended where it went on. problems: empty when nothing tells of it any more."""
+    """One case. killed: when it was, and how the run ended where it went on. late: it had ended before anything was killed.
+
+    problems: empty when nothing tells of it any more.
+    """
 
     case: Case
     killed: str = ""
     seconds: float = 0.0
+    late: bool = False
     problems: list[str] = dataclasses.field(default_factory=list)
 
     def __str__(self) -> str:
@@ -171,7 +175,9 @@ class Runner:
                 time.sleep(one.seconds(length))
             if one.victim == "module":
                 self._kill_module(outcome, run)
-            elif run.poll() is None:
+            elif run.poll() is not None:
+                outcome.late = True
+            else:
                 (os.kill if one.victim == "main process" else os.killpg)(run.pid, signal.SIGKILL)
             told = len(results.read_text().splitlines())
             ended = "" if run.poll() is None else f", it had ended with {run.returncode}" if run.returncode >= 0 else ""
@@ -193,7 +199,7 @@ class Runner:
         while run.poll() is None and not victims:
             victims = _modules(server)
             time.sleep(0.005)
-        outcome.killed = f", {len(victims)} processes of it"
+        outcome.killed, outcome.late = f", {len(victims)} processes of it", not victims
         for pid in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

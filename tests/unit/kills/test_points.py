@@ -44,6 +44,12 @@ def test_a_run_is_killed_before_its_end(part: float, results: int) -> None:
     assert one.seconds(Length(4.0, 10)) == pytest.approx(4.0 * part)
 
 
+def test_a_module_is_killed_while_there_is_one() -> None:
+    one = Case(1, "destroy", "module", event=True, part=0.999, jitter=0.0, server=0)
+    assert one.results(Length(4.0, 3)) == 1
+    assert one.seconds(Length(4.0, 3)) < 3.0
+
+
 def test_it_is_told_what_was_killed_where_and_when() -> None:
     one = Case(7, "reconcile", "module", event=False, part=0.25, jitter=0.0, server=1, faults=("tag",))
     assert str(one) == "case 7: reconcile with tag wrong, module on server 2 killed after 0.250 of the time"
