@@ -24,9 +24,8 @@ def summary(outcomes: list[Outcome], seed: str) -> str:
     wrong = [one.case.number for one in outcomes if one.problems]
     sorts = Counter(f"{one.case.victim} during {one.case.operation}" for one in outcomes)
     late = sum(one.late for one in outcomes)
-    lines = [
-        f"{len(outcomes)} kills with seed {seed}, {late} of them too late, {sum(one.seconds for one in outcomes) / max(len(outcomes), 1):.1f} s each"
-    ]
+    each = sum(one.seconds for one in outcomes) / max(len(outcomes), 1)
+    lines = [f"{len(outcomes)} kills with seed {seed}, {late} of them too late, {each:.1f} s each"]
     lines += [f"{count:4} {sort}" for sort, count in sorted(sorts.items())]
     lines.append(f"wrong: {', '.join(map(str, wrong))}" if wrong else "none was wrong")
     return "\n".join(lines)
