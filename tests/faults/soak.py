@@ -28,6 +28,7 @@ from tests.integration.lab_server import LabServer
 from tests.testbed.testbed import Testbed
 
 Json = dict[str, Any]
+_Made = tuple[str, frozenset[str], Callable[[], None], Callable[[], bool]]
 NODES, EACH, FAR = 24, 11, 6
 MOST_GROWTH, MOST_GROWTH_KB = 1.05, 1024
 """How much larger the median of the memory may be in the last quarter than in the first one, of measuring and of a few pages."""
@@ -46,10 +47,10 @@ def ways() -> list[Way]:
 
 @dataclasses.dataclass
 class Pending:
-    """A fault that was made, of which object, and what has to be well again."""
+    """A fault that was made, of which objects, and what has to be well again."""
 
     fault: str
-    object: str
+    objects: frozenset[str]
     began: float
     good: Callable[[], bool]
 
@@ -98,11 +99,11 @@ class Faults:
     def one(self) -> None:
         """One fault of what is not broken already: a device that has lost all that tells whose it is would be nobody's."""
         sorts = {"port": self._port, "tunnel": self._tunnel, "node": self._node}
-        broken = {one.object for one in self.follower.pending}
+        broken = {name for one in list(self.follower.pending) for name in one.objects}
         for _try in range(100):
             sort = self.chance.choices([*sorts], (0.6, 0.25, 0.15))[0]
             name, touched, make, good = sorts[sort]()
-            if touched not in broken:
+            if broken.isdisjoint(touched):
                 break
         began = time.monotonic()
         try:
@@ -113,19 +114,19 @@ class Faults:
         self.made[name] += 1
         self.follower.follow(Pending(name, touched, began, good))
 
-    def _port(self) -> tuple[str, str, Callable[[], None], Callable[[], bool]]:
+    def _port(self) -> _Made:
         way = self.chance.choice([*self.scene.ways.values()])
         node = self.chance.choice([node for node in (way.near, way.far) if self.scene.places[node] == FIRST])
         name = self.chance.choice([*OF_PORTS])
         end = End.of(self.scene, way.name, node)
-        return name, end.port, lambda: OF_PORTS[name](self.scene, end), lambda: self._well(end.port)
+        return name, frozenset({end.port, node}), lambda: OF_PORTS[name](self.scene, end), lambda: self._well(end.port)
 
-    def _tunnel(self) -> tuple[str, str, Callable[[], None], Callable[[], bool]]:
+    def _tunnel(self) -> _Made:
         one = self.scene.tunnel(self.chance.choice(self.far), FIRST)
         name = self.chance.choice([*OF_TUNNELS])
-        return name, one["name"], lambda: OF_TUNNELS[name](self.scene, FIRST, one), lambda: self._well(one["name"])
+        return name, frozenset({one["name"]}), lambda: OF_TUNNELS[name](self.scene, FIRST, one), lambda: self._well(one["name"])
 
-    def _node(self) -> tuple[str, str, Callable[[], None], Callable[[], bool]]:
+    def _node(self) -> _Made:
         node = self.chance.choice(self.nodes)
         container, sandbox = self.scene.container(node), self.scene.sandbox(node)
         name, words = self.chance.choice(
@@ -143,7 +144,7 @@ class Faults:
         def make() -> None:
             server.run(["docker", *words], check=True)
 
-        return name, node, make, good
+        return name, frozenset({node}), make, good
 
     def _well(self, port: str) -> bool:
         return self.eye.port(port) == self.scene.healthy[FIRST, port]
@@ -252,6 +253,7 @@ def measure(scene: Scene, what: str, minutes: float, seed: int) -> Json:
     ports = sum(1 for one in scene.slices[FIRST]["ports"])
     with watching(scene.testbed):
         quiet = idle(scene, min(180.0, minutes * 60))
+        run.say(f"idle: {quiet}")
         found: Json = {"what": what, "ports": ports, "idle": quiet}
         ok = quiet["cpu_share"] < MOST_IDLE and not quiet["writes"]
         if what == "idle":
