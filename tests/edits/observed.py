@@ -148,7 +148,7 @@ def _without_tags(value: Any) -> Any:
 def _files(server: Server, lab: str) -> Json:
     """What each file of the lab holds, in digests; but for what names processes and moments, of which it counts that they are there."""
     found: Json = {}
-    for path in _ask(server, "find", f"/var/lib/archetype-lab/{lab}", "-type", "f").split("\n"):
+    for path in _ask(server, "find", "/var/lib/archetype-lab", "-path", f"*/{lab}/*", "-type", "f").split("\n"):
         if path.endswith("/boots.json"):
             found[path] = sorted(json.loads(_ask(server, "cat", path))["nodes"])
         elif path:
