@@ -52,6 +52,14 @@ def overlay(declared: Declared, stopped: t.Collection[str]) -> Declared:
     return replace(declared, ports=tuple(ports))
 
 
+def down_links(declared: Declared, stopped: t.Collection[str]) -> dict[str, str]:
+    """Links that are meant to be down, with the reason."""
+    found = {port.link: "it is declared down" for port in declared.ports if port.link and not port.enabled}
+    found.update(dict.fromkeys(declared.taken_back, "its far half failed"))
+    ends = stopped_ends(declared.links, stopped)
+    return {**found, **{key: f"node {node} does not run" for key, node in ends.items()}}
+
+
 def load_far(lab: str) -> dict[str, bool]:
     """Which nodes of other servers run, as far as that was told. What is damaged counts as nothing told: it is told again in seconds."""
     return {str(node): value for node, value in _run_files.read(lab, FILE)[0].items() if isinstance(value, bool)}

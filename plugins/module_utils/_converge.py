@@ -25,6 +25,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
     _others,
     _ports,
     _server,
+    _standing,
     _state,
     _tunnels,
     _vms,
@@ -48,6 +49,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import Have as TunnelsHave
     from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import TunnelsPlan
 
+_ON_BRIDGE = ("containers", "vms", "ports", "tunnels", "management")
 _T = t.TypeVar("_T")
 
 
@@ -217,7 +219,7 @@ class Converger:
         A container sees that its port is down; a guest has to be told.
         """
         if containers is not None and vms is not None:
-            self.stopped |= _containers.stopped(containers) | _vms.stopped(vms)
+            self.stopped |= _containers.stopped(containers, self.run.doubted) | _vms.stopped(vms, self.run.doubted)
         if self.stopped:
             self._ask_for_ports(_carriers.overlay(self.declared, self.stopped))
         return vms and vms.cutting({port.name for port in self.wanted_ports.ports if not port.enabled})
@@ -249,6 +251,16 @@ class Converger:
         have = _management.read(self.server, self.lab, want)
         return _management.plan(self.lab, want, have, fresh=not own.isdisjoint(remade))
 
+    @property
+    def due(self) -> list[Change]:
+        """What is due and was not done, other than what failed: it is left alone, or something that it stands on failed."""
+        return [change for changes in self.left.values() for change in changes]
+
+    def _leave(self, stages: Stages, layers: t.Iterable[str]) -> None:
+        planned = stages.changes()
+        for layer in layers:
+            self.left[layer] = [*self.left.get(layer, ()), *planned[layer]]
+
     def apply(self, stages: Stages) -> None:
         """Carry the plans out. A stage that fails does not stop the others, except for the bridge, on which all stands.
 
@@ -258,10 +270,12 @@ class Converger:
             _state.save(self.lab, self.keep)
             self.outcome.layers["state"] = stages.state
         if stages.bridge.ops and not self._apply_bridge(stages.bridge):
+            self._leave(stages, _ON_BRIDGE)
             return
         names = _management.apply_names(self.lab, stages.management)  # Docker would make a folder of what is not there
         if names:
             self.outcome.errors += names
+            self._leave(stages, _ON_BRIDGE)
             return
         if stages.containers.changes:
             self.outcome.errors += _containers.apply_sandboxes(self.server, stages.containers)
@@ -273,6 +287,8 @@ class Converger:
         if self._guard(stages.containers.redo):
             self._guard(lambda: self._apply_ports(*(self._plan_ports() if moved else stages.ports)))
             self._guard(lambda: self._apply_tunnels(*(self._plan_tunnels() if moved else stages.tunnels)))
+        else:
+            self._leave(stages, ("ports", "tunnels"))
         self.outcome.errors += _management.apply(self.server, self.lab, stages.management)
         self.outcome.layers["management"] = stages.management.changes
         self._apply_nodes(stages.containers, stages.vms)
@@ -345,6 +361,28 @@ class Converger:
         self.outcome.result["vms"] = _vms.describe(have, found, want)
 
 
+def _carry_out(converger: Converger, stages: Stages) -> None:
+    """With what is noted of links: what was proven before they are changed counts no more, also where this does not come to its end."""
+    declared, outcome = converger.declared, converger.outcome
+    down = _carriers.down_links(declared, converger.stopped)
+    links = links_of(declared, stages.changes())
+    _standing.changing(declared.lab, links - down.keys(), time.time())
+    converger.apply(stages)
+    after = _drift.drift(declared, converger.due, outcome.errors)
+    links |= links_of(declared, outcome.layers)
+    try:
+        _standing.after_pass(declared.lab, after, links, outcome.errors, down, time.time())
+    except LabError as error:  # what was done is told nevertheless
+        outcome.errors.append(error)
+
+
+def links_of(declared: Declared, layers: t.Mapping[str, t.Sequence[Change]]) -> set[str]:
+    """The declared links that changes are of."""
+    changes = [change for layer, some in layers.items() if layer != "state" for change in some]
+    items = _drift.drift(declared, changes, ())
+    return {one.name for one in items if one.sort == "link" and one.word not in (_drift.IN_SYNC, _drift.ORPHAN)}
+
+
 def converge(server: Server, declared: Declared, run: Run, keep: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
     """Make the server have its part of the lab, and nothing else of the lab. Raises LabError, and PartialResult with what was done.
 
@@ -361,6 +399,6 @@ def converge(server: Server, declared: Declared, run: Run, keep: t.Mapping[str, 
             converger.outcome.result["vms"] = _vms.describe(stages.vms.have, stages.vms, declared.vms)
             converger.outcome.result["drift"] = _drift.as_dicts(declared, stages.changes(), converger.left, stages.foreseen())
         else:
-            converger.apply(stages)
+            _carry_out(converger, stages)
             converger.outcome.note(run, declared.lab, declared.server, "deployed", time.monotonic() - begun)
         return converger.outcome.finish(run)

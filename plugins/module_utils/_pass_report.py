@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _carriers, _drift, _standing
+from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _drift, _standing
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change, result_of
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
@@ -43,7 +43,7 @@ class Pass:
 class Course:
     """What came of a pass. seen: changes that were due, with those that were left out. left: these alone.
 
-    refused: errors of planning. errors: of doing it.
+    refused: errors of planning. errors: of doing it. waiting: links, nodes and objects that are not tried before their time.
     """
 
     declared: Declared
@@ -55,6 +55,7 @@ class Course:
     result: Json = field(default_factory=dict)
     stopped: frozenset[str] = frozenset()
     planned: bool = False
+    waiting: frozenset[str] = frozenset()
 
     @property
     def done(self) -> list[Change]:
@@ -66,14 +67,6 @@ class Course:
     def wires(self) -> frozenset[str]:
         """Names of all ports and tunnels that are declared."""
         return frozenset({*(port.name for port in self.declared.ports), *(one.name for one in self.declared.tunnels)})
-
-
-def down_links(declared: Declared, stopped: t.Collection[str]) -> dict[str, str]:
-    """Links that are meant to be down, with the reason."""
-    found = {port.link: "it is declared down" for port in declared.ports if port.link and not port.enabled}
-    found.update(dict.fromkeys(declared.taken_back, "its far half failed"))
-    ends = _carriers.stopped_ends(declared.links, stopped)
-    return {**found, **{key: f"node {node} does not run" for key, node in ends.items()}}
 
 
 def report_of(

@@ -16,12 +16,21 @@ import time
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.archetype.lab.plugins.module_utils import _backoff, _drift, _journal, _lock, _run_files, _standing, _state
-from ansible_collections.archetype.lab.plugins.module_utils._converge import Converger, Stages
+from ansible_collections.archetype.lab.plugins.module_utils import (
+    _backoff,
+    _carriers,
+    _drift,
+    _journal,
+    _lock,
+    _run_files,
+    _standing,
+    _state,
+)
+from ansible_collections.archetype.lab.plugins.module_utils._converge import Converger, Stages, links_of
 from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT, Declared
 from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError, UndeclaredError
 from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
-from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Course, Pass, down_links, report_of
+from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Course, Pass, report_of
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 
 if t.TYPE_CHECKING:
@@ -35,6 +44,8 @@ _FAILURES = ("wrong", "foreign")
 """What an error makes of a link or node when something was tried. What could not be read was not."""
 _HEAVY = 3
 """From this level on, all that a link has here is made anew."""
+_UNKNOWN = "it was not compared, as something else stopped the pass before"
+"""Of links and nodes on which there is no error themselves, where nothing could be planned."""
 
 Json = dict[str, t.Any]
 
@@ -90,17 +101,22 @@ def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: C
     converger, stages = _plan(server, todo, keep, tries, course, waiting)
     course.seen = [change for layer, changes in stages.changes().items() if layer != "state" for change in changes]
     course.planned = True
-    course.left = [change for changes in converger.left.values() for change in changes]
+    course.left = converger.due
     course.seen += course.left
     course.stopped = converger.stopped
     if todo.check:
         course.layers = stages.changes()
         course.errors += stages.foreseen()
         return
-    converger.apply(stages)
-    course.layers = converger.outcome.layers
-    course.errors += converger.outcome.errors
-    course.result = converger.outcome.result
+    course.left = course.seen  # until it is known what was done of it
+    course.errors += _noting(lambda: _standing.changing(todo.lab, links_of(course.declared, stages.changes()), begun))
+    try:
+        converger.apply(stages)
+        course.left = converger.due
+    finally:
+        course.layers = converger.outcome.layers
+        course.errors += converger.outcome.errors
+        course.result = converger.outcome.result
 
 
 def _plan(
@@ -110,6 +126,7 @@ def _plan(
     declared = Declared.from_params(keep)
     wanted = declared.without_links(declared.taken_back)
     known = _state.load(todo.lab)
+    doubted = frozenset(node for node in _nodes(declared) if tries.level(node) > 1)
     waits = not todo.patient
     patience = None if waits else 0.0
     run = Run(
@@ -120,9 +137,11 @@ def _plan(
         diff=todo.diff,
         patience=patience,
         waits=waits,
+        doubted=doubted,
         anew=_anew(declared, tries, todo),
     )
     spare: frozenset[str] = declared.objects_of(waiting)
+    course.waiting = waiting | spare
     for place in range(_ROUNDS):
         converger = Converger(server, wanted, replace(run, spare=spare), keep if keep != known else None)
         try:
@@ -164,22 +183,35 @@ def _finish(todo: Pass, course: Course, tries: _backoff.Tries, begun: float, end
     errors = list(dict.fromkeys([*course.refused, *course.errors]))
     before = _drift.drift(declared, course.seen, course.refused if course.planned else errors)
     after = _drift.drift(declared, course.seen if todo.check else course.left, errors)
+    if not course.planned:
+        after = tuple(one._replace(word="unreadable", detail=_UNKNOWN) if one.word == _drift.IN_SYNC else one for one in after)
     if not todo.check:
         touched = _named(_drift.drift(declared, course.done, ()))
-        _count(tries, course, after, {name for sort, name in touched if sort != "server"}, errors, ended)
+        nodes_and_links = {name for sort, name in touched if sort != "server"}
         links = {name for sort, name in touched if sort == "link"}
-        _standing.after_pass(todo.lab, after, links, errors, down_links(declared, course.stopped), ended)
+        down = _carriers.down_links(declared, course.stopped)
+        lost = _noting(lambda: _count(tries, course, after, nodes_and_links, ended))
+        errors += lost + _noting(lambda: _standing.after_pass(todo.lab, after, links, errors, down, ended))
     told = [*errors, tries.damage] if tries.damage is not None else errors
     report = report_of(todo, course, after, tries, begun, took, told)
     if not todo.check:
-        lost = _write_journal(todo, course, before, report, told)
-        if lost is not None:
-            report["warnings"] = [str(lost)]
+        unwritten = _write_journal(todo, course, before, report, told)
+        if unwritten is not None:
+            report["warnings"] = [str(unwritten)]
         last = {name: value for name, value in report.items() if name not in ("declared", "diff")}
-        _run_files.write(todo.lab, REPORT, last)
+        errors += _noting(lambda: _run_files.write(todo.lab, REPORT, last))
     if errors:
         raise PartialResult(errors, {name: value for name, value in report.items() if name != "errors"})
     return report
+
+
+def _noting(step: t.Callable[[], object]) -> list[LabError]:
+    """What could not be noted is an error, and keeps nothing from being told."""
+    try:
+        step()
+    except LabError as error:
+        return [error]
+    return []
 
 
 def _named(items: t.Iterable[_drift.Item]) -> set[tuple[str, str]]:
@@ -191,14 +223,14 @@ def _count(
     course: Course,
     after: t.Sequence[_drift.Item],
     touched: set[str],
-    errors: t.Sequence[LabError],
     now: float,
 ) -> None:
-    """Links and nodes wait after a failure, and ports and tunnels are mended more heavily. What could not be read did not fail: nothing was
-    tried. What is refused, as something foreign is in its way, is no more likely to work when it is made anew."""
-    failed = {one.name: one.detail for one in _drift.drift(course.declared, (), errors) if one.word in _FAILURES and one.sort != "server"}
+    """Links and nodes wait after a failure, and ports and tunnels are mended more heavily. What could not be read, is refused, as something
+    foreign is in its way, or waits, did not fail: nothing was tried. So what was in the way needs only to go."""
     tried = [error for error in course.errors if course.planned and not isinstance(error, ReadError)]
+    failed = {one.name: one.detail for one in _drift.drift(course.declared, (), tried) if one.word in _FAILURES and one.sort != "server"}
     failed.update({name: error.message for error in tried for name in error.objects if name in course.wires})
+    failed = {name: reason for name, reason in failed.items() if name not in course.waiting}
     for name, reason in sorted(failed.items()):
         tries.failed([name], reason, now)
     done = touched | {change.name for change in course.done if change.kind in ("port", "tunnel")}
@@ -211,12 +243,12 @@ def _count(
 def _write_journal(
     todo: Pass, course: Course, before: t.Sequence[_drift.Item], report: Json, errors: t.Sequence[LabError]
 ) -> LabError | None:
-    """Nothing is written where there is nothing to tell: an idle watcher leaves the disk alone."""
+    """Nothing is written where there is nothing to tell, or nothing else than the last time: an idle watcher leaves the disk alone."""
     seen = [
         f"{one.sort} {one.name}: {one.word}" + (f" ({one.detail})" if one.detail else "") for one in before if one.word != _drift.IN_SYNC
     ]
     done = [change.to_line() for change in course.done]
-    if not (done or errors):
+    if not done and report["errors"] == (_run_files.read(todo.lab, REPORT)[0].get("errors") or []):
         return None
     return _journal.write(
         todo.lab,

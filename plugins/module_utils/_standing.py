@@ -42,9 +42,19 @@ def _is_entry(entry: t.Any) -> bool:
     return isinstance(proven, dict) and all(isinstance(proven.get(name), str) for name in ("by", "at"))
 
 
-def creating(lab: str, links: t.Collection[str], now: float) -> None:
-    """These links are made now; who is killed meanwhile leaves them so. Raises ApplyError."""
-    _change(lab, lambda have: {**have, **{key: _entry(have.get(key), "creating", "", now) for key in links}})
+def changing(lab: str, links: t.Collection[str], now: float) -> None:
+    """Something is about to be changed on these links: a proof counts no more, whether the change comes to its end or not.
+
+    Links that are not up claim nothing, and stay as they are. Raises ApplyError.
+    """
+
+    def stand(have: Standing) -> Standing:
+        new = {key: _entry(None, "creating", "", now) for key in links if key not in have}
+        up = {key: have[key] for key in links if have.get(key, UNKNOWN)["state"] == "up"}
+        return {**have, **new, **{key: _entry(one, "pending", "being mended, not proven since", now) for key, one in up.items()}}
+
+    if links:
+        _change(lab, stand)
 
 
 def after_pass(

@@ -71,7 +71,7 @@ def test_a_link_that_was_missing_was_made_again() -> None:
 
 
 def test_whoever_is_killed_while_links_are_made_leaves_them_so() -> None:
-    _standing.creating("demo", [LINK], 1.0)
+    _standing.changing("demo", [LINK], 1.0)
     assert _standing.load("demo")[LINK]["state"] == "creating"
     assert after(changed=(LINK,), now=2.0)["state"] == "pending"
 
@@ -191,3 +191,14 @@ def test_up_is_only_what_was_proven_since_the_last_change(steps: list[tuple[str,
         entry = _standing.load("model").get(LINK)
         assert (entry is not None and entry["state"] == "up") == proven
         assert entry is None or entry["state"] in ("pending", "up", "error", "down")
+
+
+def test_what_is_about_to_be_changed_is_no_more_proven_and_what_failed_has_done_so_since_then() -> None:
+    after()
+    _standing.prove("demo", PROVEN, 2.0)
+    _standing.changing("demo", [LINK], 3.0)
+    assert _standing.load("demo")[LINK]["state"] == "pending"
+    assert after(now=4.0)["state"] == "pending"  # whoever was about to was killed, and all is as declared
+    failed = after(Item("link", LINK, "wrong", "tag: 1 -> 2"), now=5.0)
+    _standing.changing("demo", [LINK], 6.0)
+    assert _standing.load("demo")[LINK] == failed
