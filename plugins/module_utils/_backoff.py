@@ -130,5 +130,5 @@ def load(lab: str) -> Tries:
     content, damage = _run_files.read(lab, FILE)
     try:
         return Tries(lab, {str(name): _Record.of(one) for name, one in content.items()}, damage)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         return Tries(lab, {}, _run_files.damaged(_server.run_path(lab, FILE), repr(error), lab))

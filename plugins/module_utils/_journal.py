@@ -38,7 +38,8 @@ def write(lab: str, entry: t.Mapping[str, t.Any]) -> LabError | None:
     """Append an entry, with the time where it has none. What could not be written is returned and not raised."""
     target = path(lab)
     at = datetime.now(tz=timezone.utc).isoformat(timespec="milliseconds")
-    line = json.dumps(_bounded({"at": at, "lab": lab, **entry}, _DEPTH), ensure_ascii=False, default=str).encode() + b"\n"
+    text = json.dumps(_bounded({"at": at, "lab": lab, **entry}, _DEPTH), ensure_ascii=False, default=str)
+    line = text.encode(errors="backslashreplace") + b"\n"
     try:
         with contextlib.suppress(FileExistsError):
             os.makedirs(JOURNAL_DIR, mode=0o700)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import time
 import typing as t
@@ -152,8 +153,9 @@ def at_work(lab: str, *, patience: float = PATIENCE) -> t.Iterator[None]:
 
 def _say_who(guard: int, text: str) -> None:
     """For who waits in vain. What a killed process said stands until the next one has its turn, and nobody waits for it meanwhile."""
-    os.ftruncate(guard, 0)
-    os.pwrite(guard, text.encode(), 0)
+    with contextlib.suppress(OSError):  # where /run is full, the work goes on
+        os.ftruncate(guard, 0)
+        os.pwrite(guard, text.encode(), 0)
 
 
 def _wait_for(guard: int, lab: str, deadline: float) -> None:
@@ -208,13 +210,22 @@ def _open(name: str) -> int:
 
 def _load(lab: str) -> Lock | None:
     try:
-        return Lock(**json.loads(path(lab).read_text(encoding="utf-8")))
+        found = Lock(**json.loads(path(lab).read_text(encoding="utf-8")))
+        _check(found)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _failed(error) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ReadError(f"{path(lab)} is not a lock: {error}", hint="remove it on the server if no run is under way") from error
+    return found
+
+
+def _check(found: Lock) -> None:
+    """Raises ValueError."""
+    texts, numbers = (found.owner, found.lab, found.token, found.since), (found.touched, found.expires)
+    if not all(isinstance(one, str) for one in texts) or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+        raise ValueError("its values are of other types")
 
 
 def _store(lock: Lock) -> None:

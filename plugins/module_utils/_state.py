@@ -34,7 +34,7 @@ def load(lab: str) -> dict[str, t.Any] | None:
         declared: dict[str, t.Any] = json.loads(path(lab).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ReadError(f"{path(lab)} cannot be read: {error}", hint="deploy the lab again", objects=(lab,)) from error
     return declared
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import stat
@@ -20,9 +21,10 @@ LARGEST = 4 * 1024 * 1024
 def log(line: str) -> None:
     """With the time where nobody adds it, as systemd does. One line, whatever is in it."""
     stamp = "" if os.environ.get("JOURNAL_STREAM") else time.strftime("%Y-%m-%dT%H:%M:%SZ ", time.gmtime())
-    _keep_small(sys.stderr.fileno())
-    sys.stderr.write(f"{stamp}{' '.join(line.split())}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError):  # a full disk must not be the end of what mends labs
+        _keep_small(sys.stderr.fileno())
+        sys.stderr.write(f"{stamp}{' '.join(line.split())}\n")
+        sys.stderr.flush()
 
 
 def _keep_small(handle: int) -> None:

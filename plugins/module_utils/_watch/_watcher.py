@@ -144,7 +144,7 @@ class Watcher:
         self._loop.add(lab, "declared anew" if known else "start", time.monotonic())
         try:
             self._peers.declare(declared)
-        except LabError as error:
+        except (LabError, ValueError) as error:  # what is no address is an error of its tunnel, which a pass tells
             self._say(f"lab {lab}: nothing is known of nodes on other servers: {error}")
 
     def _forget(self, lab: str) -> None:

@@ -182,3 +182,9 @@ def test_a_name_that_is_no_lab_is_refused() -> None:
     for call in (lambda: _journal.write("../x", {}), lambda: _journal.tail("a/b", 1)):
         with pytest.raises(LabError, match="is not a name for a lab"):
             call()
+
+
+def test_names_that_are_no_text_are_told_too() -> None:
+    """As of files that somebody else made: no pass may fail for that."""
+    assert _journal.write("demo", {"errors": ["\udcff is foreign"]}) is None
+    assert _journal.tail("demo", 1)[0]["errors"] == ["\udcff is foreign"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -226,3 +227,13 @@ def test_what_is_known_of_a_lab_stays_while_another_run_has_it(run_dir: Path) ->
     _lock.acquire("demo", "bob", "two")
     _lock.forget("demo", "one")
     assert _lock.held("demo")
+
+
+@pytest.mark.parametrize("value", ['"soon"', "null", "NaN", "Infinity", "[]", "true"])
+def test_a_lock_with_a_time_that_is_none_is_an_error_and_nothing_else(value: str) -> None:
+    """Whoever asks is ready for what cannot be read, and for nothing else: the watcher would end."""
+    _lock.acquire("demo", "me", "mine")
+    text = _lock.path("demo").read_text()
+    _lock.path("demo").write_text(re.sub(r'"touched": [0-9.e+]+', f'"touched": {value}', text))
+    with pytest.raises(ReadError, match="is not a lock"):
+        _lock.held("demo")

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils import _journal, _lock, _running, _server, _state
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, LockedError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
-from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance, _pass
+from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance, _pass, _watcher
 from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
 from tests.testbed.paths import ROOT
 
@@ -164,6 +165,33 @@ def test_a_log_that_is_a_file_does_not_grow_for_ever(tmp_path: Path, mode: str, 
     assert lines[-1].endswith("Z number 49 of more")
     assert (len(lines) == 50) is kept
     assert kept or (tmp_path / "log").stat().st_size < 200
+
+
+def test_a_log_that_cannot_be_written_ends_nothing() -> None:
+    saying = f"{SAYING}print('alive', flush=True)\nimport os\nos._exit(0)\n"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", saying, "50"],
+            stderr=full,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}/collections"},
+            check=True,
+        )
+    assert done.stdout == b"alive\n"
+
+
+def test_a_lab_with_a_tunnel_to_what_is_no_address_is_watched_as_well() -> None:
+    said: list[str] = []
+    one = _watcher.Watcher(said.append)
+    tunnel = {"name": "at-x", "vni": 1, "local": "srv1.example", "remotes": ["srv2.example"], "mtu": 1450, "link": "a:eth1--b:eth1"}
+    one._add("x", Declared.from_params({"lab": "x", "server": "s1", "tunnels": [tunnel]}))
+    assert "nothing is known of nodes on other servers" in said[-1]
+    assert one._loop.labs == ("x",)
+
+
+def test_a_file_that_is_nested_too_deep_is_refused() -> None:
+    spoil("x", "[" * 100_000)
+    assert "x" in Labs().look().refused
 
 
 def test_a_checkout_is_not_installed() -> None:
