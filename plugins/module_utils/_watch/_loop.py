@@ -24,6 +24,9 @@ FIRST_RETRY, LAST_RETRY = 0.25, 10.0
 """Seconds after a pass that failed, where nothing says when to try again: doubling from the first, up to the last."""
 REST = 0.2
 """Seconds, at most, that a lab rests after a pass: as long as that took, so that a flood of events takes half of the time."""
+STREAK = 40
+"""Passes one after another that all change something. From then on, somebody undoes what they do: a lab that is declared to have the server
+otherwise, or a program that ends as soon as it is started. The lab rests ever longer, up to C(LAST_RETRY)."""
 
 
 class Pass(t.NamedTuple):
@@ -44,6 +47,7 @@ class _Lab:
     again: float = math.inf
     again_for: str = ""
     failures: int = 0
+    streak: int = 0
     locked: bool = False
     rested: float = 0.0
     began: float = 0.0
@@ -126,7 +130,9 @@ class Loop:
         one = self._labs.get(lab)
         if one is None:
             return
-        one.rested = now + min(now - one.began, REST)
+        one.streak = one.streak + 1 if changed else 0
+        brake = min(FIRST_RETRY * 2.0 ** min(one.streak - STREAK, 16), LAST_RETRY) if one.streak > STREAK else 0.0
+        one.rested = now + max(brake, min(now - one.began, REST))
         one.failures = one.failures + 1 if failed else 0
         retry = min(FIRST_RETRY * 2.0 ** min(one.failures - 1, 16), LAST_RETRY) if failed else math.inf
         one.again = now + min(retry, math.inf if wait is None else max(wait, BUSY))

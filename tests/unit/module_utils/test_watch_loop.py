@@ -221,6 +221,23 @@ def test_after_a_change_it_looks_once_more_and_then_no_more(watch: Watch) -> Non
     assert [trigger for _at, _lab, trigger in watch.made] == ["ovsdb", "looked again"]
 
 
+def test_two_labs_that_undo_each_others_work_do_so_ever_more_slowly(watch: Watch) -> None:
+    """As when both declare one setting of the server, and differ in it: no link or node is what waits."""
+    watch.loop.add("b", "start", watch.now)
+    begun = watch.now
+    while watch.now < begun + 600:
+        watch.make(watch.due(), changed=True)
+        watch.loop.event("ovsdb", "", watch.now)
+    late = [at for at, _lab, _trigger in watch.made if at > begun + 300]
+    assert len(late) <= 2 * 300 / LAST_RETRY + 2
+    watch.make(watch.due())
+    watch.make(watch.due())
+    watch.loop.event("ovsdb", "", watch.now)
+    before = watch.now
+    watch.make(watch.due())
+    assert watch.now - before < 1.0  # it is over, and forgotten
+
+
 def test_a_lab_that_went_is_forgotten_also_in_the_middle_of_its_pass(watch: Watch) -> None:
     watch.loop.event("ovsdb", "", watch.now)
     todo = watch.due()
