@@ -92,10 +92,11 @@ def names_of(want: t.Iterable[Container]) -> list[str]:
     return [name for one in want for name in (one.name, one.namespace_of) if name]
 
 
-def stopped(found: ContainersPlan) -> frozenset[str]:
-    """Nodes that do not run, and that nobody is about to start."""
+def stopped(found: ContainersPlan, doubted: t.Collection[str] = ()) -> frozenset[str]:
+    """Nodes that do not run, and that nobody is about to start. doubted: those whose start failed, so that it is to be seen first."""
     there = found.have.containers
-    return frozenset(one.want.node for one in found.nodes if not one.run and not (one.want.name in there and there[one.want.name].running))
+    asked = (one.want for one in found.nodes if not one.run or one.want.node in doubted)
+    return frozenset(one.node for one in asked if not (one.name in there and there[one.name].running))
 
 
 # -- all or part of it ----------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class Run:
     recreate, restart: machines that are to get a new disk, or to be started anew.
     patience: seconds that a machine has to become ready where others wait for that; without it, what its kind gives it.
     waits: whether nodes that take their time are waited for; otherwise they are left to the next pass, in the result's held.
+    doubted: nodes that could not be started lately, whose neighbours get no carrier before they run.
     spare: names of objects that are left alone. anew: names of ports and tunnels that are made anew, as lighter mending was in vain.
     """
 
@@ -42,6 +43,7 @@ class Run:
     restart: t.Collection[str] = ()
     patience: float | None = None
     waits: bool = True
+    doubted: t.Collection[str] = ()
     spare: t.Collection[str] = ()
     anew: t.Collection[str] = ()
 

@@ -86,10 +86,11 @@ def foreseen(found: VmsPlan) -> list[LabError]:
     return [*found.kept.values(), *(one.stuck for one in found.nodes if one.stuck is not None)]
 
 
-def stopped(found: VmsPlan) -> frozenset[str]:
-    """Machines that do not run, and that nobody is about to start."""
+def stopped(found: VmsPlan, doubted: t.Collection[str] = ()) -> frozenset[str]:
+    """Machines that do not run, and that nobody is about to start. doubted: those whose start failed, so that it is to be seen first."""
     there = found.have.domains
-    return frozenset(one.want.node for one in found.nodes if not one.run and not (one.want.name in there and there[one.want.name].running))
+    asked = (one.want for one in found.nodes if not one.run or one.want.node in doubted)
+    return frozenset(one.node for one in asked if not (one.name in there and there[one.name].running))
 
 
 def closing(found: VmsPlan, *, wave: int | None = None, blocked: t.Mapping[str, str] | None = None) -> frozenset[str]:
