@@ -64,6 +64,7 @@ def apply_nodes(
             _do_wave(worker, nodes)
             found.unmet.update({one.want.node: worker.told(one) for one in nodes if one.want.name in found.failed})
             found.unmet.update({one.want.node: one.idle for one in nodes if one.idle})
+    found.put_off |= worker.put_off
     if worker.broken:
         found.unmet.update({one.want.node: BROKEN for one in found.nodes if one.want.node not in {**before, **found.unmet}})
     return worker.errors

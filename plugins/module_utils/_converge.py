@@ -292,6 +292,9 @@ class Converger:
         self.outcome.errors += _management.apply(self.server, self.lab, stages.management)
         self.outcome.layers["management"] = stages.management.changes
         self._apply_nodes(stages.containers, stages.vms)
+        if not self.run.waits:
+            self._put_off("containers", stages.containers)
+            self._put_off("vms", stages.vms)
         self.outcome.result["waiting"] = stages.containers.waiting(self.run.wave) + stages.vms.waiting(self.run.wave)
         self.outcome.result["unmet"] = {**stages.containers.unmet, **stages.vms.unmet}
         self.outcome.result["held"] = list(dict.fromkeys([*stages.containers.held, *stages.vms.held]))
@@ -319,6 +322,19 @@ class Converger:
                 errors += _containers.apply_nodes(self.server, containers, wave=number, after=after, blocked=blocked, waits=run.waits)
             errors += _vms.hold(self.server, vms, self.declared.access, wave=number, after=after, patience=run.patience)
             after = number
+
+    def _put_off(self, layer: str, found: ContainersPlan | _vms.VmsPlan) -> None:
+        """What is left to a later pass was not done: nodes that wait for others, and commands of nodes that are on their way."""
+        names = {name for one in found.nodes if one.want.node in found.put_off for name in (one.want.node, one.want.name)}
+
+        def is_later(change: Change) -> bool:
+            return (change.label in names and change.kind != "sandbox") or (change.label in found.held and change.kind == "exec")
+
+        changes = self.outcome.layers.get(layer, ())
+        later = [one for one in changes if is_later(one)]
+        if later:
+            self.left[layer] = [*self.left.get(layer, ()), *later]
+            self.outcome.layers[layer] = [one for one in changes if one not in later]
 
     def _guard(self, step: t.Callable[[], None]) -> bool:
         """Whether the step was carried out; what it raised is noted."""

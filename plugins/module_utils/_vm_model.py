@@ -140,7 +140,7 @@ class VmsPlan:
     """changes: for the result. drops: domains that go. folders: of machines, that go. kept: why folders stay that were to go.
 
     failed, unmet: as in the plan for containers, filled while the plan is carried out. held: nodes that others wait for, and that are on
-    their way still; filled as well. down: taps whose NICs are to have no carrier. spared: all that is left alone.
+    their way still; put_off: those that wait for them, to which nothing was done; filled as well. down: taps whose NICs are to have no carrier. spared: all that is left alone.
     replan: plans again, without what is done to some, and with carriers cut.
     """
 
@@ -155,6 +155,7 @@ class VmsPlan:
     failed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
     held: list[str] = field(default_factory=list)
+    put_off: set[str] = field(default_factory=set)
     down: frozenset[str] = frozenset()
     spared: frozenset[str] = frozenset()
     replan: t.Callable[[t.Collection[str], t.Collection[str]], VmsPlan] | None = None

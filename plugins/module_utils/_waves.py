@@ -57,12 +57,13 @@ class Workers(t.Generic[_P]):
     """Work on nodes, in which the failure of one is remembered, so that later stages leave it out. failed: their names, of the plan.
 
     waits: whether nodes are waited for until they are as they are to be. Where not, those that take their time are left to the next run,
-    in held, and so are those that wait for them: none of them failed.
+    in held, and so are those that wait for them: none of them failed. put_off: of these, those to which nothing was done.
     """
 
     def __init__(self, failed: set[str], held: list[str] | None = None, *, waits: bool = True) -> None:
         self.failed = failed
         self.held = [] if held is None else held
+        self.put_off: set[str] = set()
         self.waits = waits
         self.errors: list[LabError] = []
         self.reasons: dict[str, str] = {}
@@ -114,6 +115,7 @@ class Workers(t.Generic[_P]):
             causes = {node: reason for node, reason in unmet.items() if waits_for is None or node in waits_for}
             if causes and not self.waits and all(reason == NOT_YET for reason in causes.values()):
                 self.leave(one)
+                self.put_off.add(one.want.node)
             elif causes:
                 self.fail(one, _refusal(one.want, causes), NOT_STARTED)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from ansible_collections.archetype.lab.plugins.module_utils import (
     _backoff,
     _bridge,
+    _container_nodes,
     _journal,
     _management,
     _ports,
@@ -24,7 +26,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
     _tunnels,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._converge import converge
-from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
+from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared, Healthcheck
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsBridge
@@ -32,6 +34,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._ownership import BR
 from ansible_collections.archetype.lab.plugins.module_utils._reconcile import Pass, reconcile
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
+from tests.unit.module_utils.container_nodes import IMAGES, node
 from tests.unit.module_utils.docker_fake import FakeDocker
 from tests.unit.module_utils.fakes import FakeNet, FakeOvs
 from tests.unit.module_utils.nft_fake import FakeNft
@@ -171,3 +174,23 @@ def test_what_was_mended_is_told_where_it_cannot_be_noted(box: Box, monkeypatch:
     assert error.result["changed"] is True
     assert {one.message for one in error.errors} == {"/run is full"}
     assert os.path.exists(_journal.path("demo"))
+
+
+def waits_for_its_neighbour() -> dict[str, Any]:
+    """Node b is not started before a is healthy, which Docker has not decided on."""
+    check = Healthcheck(("CMD", "true"), interval=1, timeout=1, retries=1)
+    nodes = (node("a", hold="healthy", healthcheck=check), node("b", wave=1, exec=(("true",),)))
+    return {**declared(), "tunnels": [], "links": [], "containers": [asdict(one) for one in nodes]}
+
+
+def test_what_is_left_to_a_later_pass_was_not_done(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watcher would begin the next pass at once, for ever, and take the node for one that somebody keeps changing."""
+    monkeypatch.setattr(_container_nodes, "SETTLE", 0.0)
+    monkeypatch.setattr(_ports, "netns_paths", lambda _server, _sandboxes: {})
+    box.docker = FakeDocker(IMAGES)
+    todo = Pass("demo", "me", "mine", patient=True)
+    first = reconcile(box.server, todo, waits_for_its_neighbour())
+    assert first["coming"] == ["a", "b"]
+    second = reconcile(box.server, todo, waits_for_its_neighbour())
+    assert (second["changed"], second["changes"]) == (False, [])
+    assert {one["name"]: one["word"] for one in second["nodes"]} == {"a": "in sync", "b": "missing"}
