@@ -88,9 +88,10 @@ class Pinger:
         return outages(self.since(way, since), since)
 
     def well(self, way: str, calm: float) -> bool:
-        """Whether everything was answered in the last so many seconds."""
+        """Whether everything was answered in the last so many seconds, which are as many as a slow pinger needs to tell."""
         now = time.monotonic()
         late = max(0.1, 4 * self.interval)
+        calm = max(calm, late)
         answers = self.since(way, now - calm)
         return len(answers) > 2 and answers[0].sent <= now - calm and answers[-1].sent > now - late and not outages(answers, now - calm)
 
