@@ -447,14 +447,15 @@ class Declared:
         return frozenset(found | {one.name for one in self.vms if one.node in asked})
 
     def without_objects(self, names: t.Collection[str]) -> Declared:
-        """The same without ports, tunnels, containers and machines of these names; C(node:interface) is the name of a port, too."""
+        """The same without ports, tunnels, containers and machines of these names; C(node:interface) is the name of a port, too, and the
+        path of an image that of all machines which are made on it."""
         gone = set(names)
         return replace(
             self,
             ports=tuple(one for one in self.ports if gone.isdisjoint((one.name, f"{one.node}:{one.interface}"))),
             tunnels=tuple(one for one in self.tunnels if one.name not in gone),
             containers=tuple(one for one in self.containers if gone.isdisjoint((one.name, one.sandbox))),
-            vms=tuple(one for one in self.vms if one.name not in gone),
+            vms=tuple(one for one in self.vms if gone.isdisjoint((one.name, one.image))),
         )
 
     def without_links(self, keys: t.Collection[str]) -> Declared:

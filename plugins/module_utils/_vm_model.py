@@ -140,7 +140,8 @@ class VmsPlan:
     """changes: for the result. drops: domains that go. folders: of machines, that go. kept: why folders stay that were to go.
 
     failed, unmet: as in the plan for containers, filled while the plan is carried out. held: nodes that others wait for, and that are on
-    their way still; put_off: those that wait for them, to which nothing was done; filled as well. down: taps whose NICs are to have no carrier. spared: all that is left alone.
+    their way still; put_off: those that wait for them, to which nothing was done; filled as well.
+    down: taps whose NICs are to have no carrier. spared: all that is left alone.
     replan: plans again, without what is done to some, and with carriers cut.
     """
 

@@ -24,6 +24,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
     _standing,
     _state,
     _tunnels,
+    _vms,
 )
 from ansible_collections.archetype.lab.plugins.module_utils._converge import converge
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared, Healthcheck
@@ -194,3 +195,23 @@ def test_what_is_left_to_a_later_pass_was_not_done(box: Box, monkeypatch: pytest
     second = reconcile(box.server, todo, waits_for_its_neighbour())
     assert (second["changed"], second["changes"]) == (False, [])
     assert {one["name"]: one["word"] for one in second["nodes"]} == {"a": "in sync", "b": "missing"}
+
+
+def test_an_image_that_is_refused_keeps_no_link_from_being_mended(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that an admin copies anew while machines run: what was made on it is left alone, with its tap."""
+    image, read = "/images/r.qcow2", _vms.read
+
+    def look(server: Server, lab: str, want: Any, **more: Any) -> Any:
+        if want:
+            raise LabError(f"image {image} is being written", objects=(image,))
+        return read(server, lab, want, **more)
+
+    monkeypatch.setattr(_vms, "read", look)
+    tap = {"name": "ap-v", "link": "v:eth1--w:eth1", "node": "v", "interface": "eth1", "mtu": 1500, "device": "tap", "tag": 77}
+    both = {**declared(), "ports": [tap], "vms": [{"name": "demo-v", "node": "v", "image": image}]}
+    with pytest.raises(PartialResult) as caught:
+        reconcile(box.server, Pass("demo", "me", "mine"), both)
+    assert [error.objects for error in caught.value.errors] == [(image,)]
+    assert word(caught.value.result) == ("in sync", "pending")
+    assert ("at-demo" in box.net.devices, "ap-v" in box.net.devices) == (True, False)
+    assert {one["name"]: one["word"] for one in caught.value.result["nodes"]} == {"v": "wrong"}
