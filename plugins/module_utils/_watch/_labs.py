@@ -21,11 +21,15 @@ _SUFFIX = ".json"
 
 @dataclass(frozen=True)
 class Kept:
-    """A lab's file. stamp tells one version of it from the next; refused: why it is left alone; machines: it has virtual machines here."""
+    """A lab's file. stamp tells one version of it from the next; refused: why it is left alone; machines: it has virtual machines here.
+
+    again: it could not be read, which may be over at the next look.
+    """
 
     stamp: _Stamp
     refused: str = ""
     machines: bool = False
+    again: bool = False
 
 
 class _New(t.NamedTuple):
@@ -59,13 +63,14 @@ class Labs:
         stamps = _stamps()
         news = {lab: _read(lab, stamp) for lab, stamp in sorted(stamps.items()) if not self._known(lab, stamp)}
         gone = self._kept.keys() - stamps.keys()
+        known = self.refused
         self._kept = {lab: news[lab].kept if lab in news else self._kept[lab] for lab in sorted(stamps)}
-        refused = {lab: one.kept.refused for lab, one in news.items() if one.kept.refused}
+        refused = {lab: why for lab, one in news.items() if (why := one.kept.refused) and why != known.get(lab)}
         fresh = {lab: one.declared for lab, one in news.items() if one.declared is not None}
         return Look(fresh, tuple(sorted(gone | refused.keys())), refused)
 
     def _known(self, lab: str, stamp: _Stamp) -> bool:
-        return lab in self._kept and self._kept[lab].stamp == stamp
+        return lab in self._kept and self._kept[lab].stamp == stamp and not self._kept[lab].again
 
 
 def _stamps() -> dict[str, _Stamp]:
@@ -90,7 +95,7 @@ def _read(lab: str, stamp: _Stamp) -> _New:
     try:
         kept = _state.load(lab)
     except LabError as error:
-        return _New(Kept(stamp, str(error)), None)
+        return _New(Kept(stamp, str(error), again=True), None)
     if not isinstance(kept, dict) or kept.get("lab") != lab:
         return _New(Kept(stamp, "its file is no declared state of this lab; deploy the lab again"), None)
     if kept.get("format", FORMAT) != FORMAT:

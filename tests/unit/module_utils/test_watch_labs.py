@@ -189,6 +189,21 @@ def test_a_lab_with_a_tunnel_to_what_is_no_address_is_watched_as_well() -> None:
     assert one._loop.labs == ("x",)
 
 
+def test_a_lab_that_could_not_be_read_is_told_once_and_watched_when_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep("a")
+    labs, load = Labs(), _state.load
+
+    def fail(_lab: str) -> None:
+        raise ReadError("too many open files")
+
+    monkeypatch.setattr(_state, "load", fail)
+    assert list(labs.look().refused) == ["a"]
+    assert labs.look() == ({}, (), {})
+    monkeypatch.setattr(_state, "load", load)
+    assert list(labs.look().fresh) == ["a"]
+    assert (labs.look(), labs.refused) == (({}, (), {}), {})
+
+
 def test_a_file_that_is_nested_too_deep_is_refused() -> None:
     spoil("x", "[" * 100_000)
     assert "x" in Labs().look().refused
