@@ -40,6 +40,6 @@ def _unordered(name: str) -> str:
 def _complaint(unknown: t.Sequence[str], known: t.Collection[str]) -> str:
     if not unknown:
         return ""
-    told = [" ".join(filter(None, (f"{word(name)} is none.", did_you_mean(name, known)))) for name in unknown[:_MOST]]
+    told = [" ".join(filter(None, (f"{word(name)} is neither.", did_you_mean(name, known)))) for name in unknown[:_MOST]]
     more = f" And {len(unknown) - _MOST} more." if len(unknown) > _MOST else ""
-    return f"lab_hold is links and nodes of the lab: {' '.join(told)}{more}"
+    return f"lab_hold names links and nodes of the lab: {' '.join(told)}{more}"

@@ -32,8 +32,8 @@ def test_what_is_none_is_told_with_what_is_near():
     found = find_holds("r1,spine1,r1:eth1--r2:eth2", LINKS, NODES)
     assert found["names"] == ["r1"]
     assert found["complaint"] == (
-        'lab_hold is links and nodes of the lab: spine1 is none. Did you mean "spine-1"? '
-        'r1:eth1--r2:eth2 is none. Did you mean "r1:eth1--r2:eth1"?'
+        'lab_hold names links and nodes of the lab: spine1 is neither. Did you mean "spine-1"? '
+        'r1:eth1--r2:eth2 is neither. Did you mean "r1:eth1--r2:eth1"?'
     )
 
 
