@@ -138,7 +138,8 @@ def test_the_next_run_changes_nothing(story: Story) -> None:
 
 def test_a_name_that_is_none_is_refused_before_anything_is_done(story: Story) -> None:
     said = story.misspelt.failed().said
-    assert f'a:eth1--b:eth2 is none. Did you mean \\"{CROSS}\\"?' in said or f'a:eth1--b:eth2 is none. Did you mean "{CROSS}"?' in said
+    told = "a:eth1--b:eth2 is neither. Did you mean "
+    assert f'{told}\\"{CROSS}\\"?' in said or f'{told}"{CROSS}"?' in said
     assert not story.misspelt.of("Reconcile")
 
 
