@@ -56,6 +56,10 @@ class ApplyError(LabError):
     """A backend refused a change."""
 
 
+class BlockedError(ApplyError):
+    """What an object stands on is not there, such as the sandbox of a port. Nothing was tried with the object itself."""
+
+
 class VerifyError(LabError):
     """A change was accepted, but reading back shows something else."""
 

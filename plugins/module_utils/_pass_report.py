@@ -25,6 +25,7 @@ Json = dict[str, t.Any]
 class Pass:
     """What is asked of a pass. trigger: why it is made, for the journal. patient: what failed lately is not tried before its time.
 
+    starting: a run of several servers has just started nodes, so that what was told of those of others may be over.
     hold: link keys and nodes that are left alone from now on; None leaves held what is held.
     """
 
@@ -36,6 +37,7 @@ class Pass:
     check: bool = False
     diff: bool = False
     patient: bool = False
+    starting: bool = False
     hold: t.Collection[str] | None = None
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import UNMENDED, Change, differences
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, BlockedError, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NetOp, NewInside, NewVeth, SetDevice
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsOp, OvsPort, PutPort
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX, INTERFACE, LAB, LINK, NODE, ROLE, parse_alias
@@ -107,12 +107,12 @@ class _Planner:
         if port.device == "none":
             if port.name in self.have.devices:
                 return []
-            return [ApplyError(f"{described(port)}: there is no device of this name", hint="make it first", objects=(port.name,))]
+            return [BlockedError(f"{described(port)}: there is no device of this name", hint="make it first", objects=(port.name,))]
         if port.device in OUTSIDE:
             return []
         if port.sandbox and port.sandbox not in self.have.sandboxes:
-            hint = "start it with archetype.lab.lab_container"
-            return [ApplyError(f"{described(port)}: its sandbox {port.sandbox} does not run", hint=hint, objects=(port.name,))]
+            hint = "deploy the lab again, or start it with archetype.lab.lab_container"
+            return [BlockedError(f"{described(port)}: its sandbox {port.sandbox} does not run", hint=hint, objects=(port.name,))]
         return in_the_way(port, interface_of(port, self.have)[1])
 
     def remove(self, name: str, reason: str) -> Work:

@@ -28,7 +28,14 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
 )
 from ansible_collections.archetype.lab.plugins.module_utils._converge import Converger, Stages, links_of
 from ansible_collections.archetype.lab.plugins.module_utils._declared import FORMAT, Declared
-from ansible_collections.archetype.lab.plugins.module_utils._errors import Errors, LabError, ReadError, UndeclaredError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import (
+    BlockedError,
+    Errors,
+    ForeignError,
+    LabError,
+    ReadError,
+    UndeclaredError,
+)
 from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
 from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Course, Pass, report_of
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
@@ -143,7 +150,8 @@ def _plan(
     spare: frozenset[str] = declared.objects_of(waiting)
     course.waiting = waiting | spare
     for place in range(_ROUNDS):
-        converger = Converger(server, wanted, replace(run, spare=spare), keep if keep != known else None)
+        now = replace(run, spare=spare)
+        converger = Converger(server, wanted, now, keep if keep != known else None, starting=todo.starting)
         try:
             return converger, converger.plan()
         except Errors as several:
@@ -173,7 +181,8 @@ def _anew(declared: Declared, tries: _backoff.Tries, todo: Pass) -> frozenset[st
         return frozenset()
     levels = {name: tries.level(name) for name in Course(declared).wires}
     heavy = {name for name, level in levels.items() if level >= _HEAVY}
-    links = {link.key for link in declared.links if not heavy.isdisjoint(declared.objects_of([link.key]))}
+    cables = (link.key for link in declared.links if _carriers.is_cable(link))
+    links = {key for key in cables if not heavy.isdisjoint(declared.objects_of([key]))}
     return frozenset({name for name, level in levels.items() if level > 1} | declared.objects_of(links))
 
 
@@ -229,7 +238,7 @@ def _count(
 ) -> None:
     """Links and nodes wait after a failure, and ports and tunnels are mended more heavily. What could not be read, is refused, as something
     foreign is in its way, or waits, did not fail: nothing was tried. So what was in the way needs only to go."""
-    tried = [error for error in course.errors if course.planned and not isinstance(error, ReadError)]
+    tried = [error for error in course.errors if course.planned and not isinstance(error, (BlockedError, ForeignError, ReadError))]
     failed = {one.name: one.detail for one in _drift.drift(course.declared, (), tried) if one.word in _FAILURES and one.sort != "server"}
     failed.update({name: error.message for error in tried for name in error.objects if name in course.wires})
     failed = {name: reason for name, reason in failed.items() if name not in course.waiting}

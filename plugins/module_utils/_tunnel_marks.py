@@ -44,6 +44,14 @@ class Found:
     def nothing(self) -> bool:
         return self.device is None and self.port is None
 
+    @property
+    def stranger(self) -> bool:
+        """Whether its device is somebody else's: it has no mark, and is no tunnel either.
+
+        Each of ours got its mark as it was made. A tunnel without one, on a port of ours, is ours made anew by hand.
+        """
+        return self.device is not None and self.device.vxlan is None and parse_alias(self.device.alias) is None
+
     def belongs_to(self, lab: str) -> bool:
         """One mark of the lab is enough, so that what was left by half is known again; a mark of anybody else is not."""
         marks = self._marks()

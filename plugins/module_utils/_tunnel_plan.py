@@ -156,12 +156,13 @@ class _Planner:
 
     def _in_the_way(self, tunnel: Tunnel) -> list[LabError]:
         found = found_at(tunnel.name, self.have)
-        if found.nothing or found.belongs_to(self.lab):
+        if found.nothing or (found.belongs_to(self.lab) and not found.stranger):
             return []
         what = "device" if found.device is not None else "port"
+        whose = "foreign (it has no mark, and is no tunnel)" if found.stranger else found.owner()
         return [
             ForeignError(
-                f"tunnel {tunnel.name} cannot be made: a {what} of that name is there, and it is {found.owner()}",
+                f"tunnel {tunnel.name} cannot be made: a {what} of that name is there, and it is {whose}",
                 hint=f"remove {tunnel.name} or rename it, if nobody needs it",
                 objects=(tunnel.name,),
             )
@@ -180,7 +181,7 @@ class _Planner:
     def _drop(self, found: Found) -> None:
         if found.port is not None:
             self.drop_ports.append(DropPort(found.name, found.port.bridge))
-        if found.device is not None:
+        if found.device is not None and not found.stranger:
             self.drop_devices.append(DropDevice(found.name))
 
     def _take_links(self, tunnel: Tunnel, port: OvsPort, left: tuple[TunnelLink, ...]) -> None:

@@ -11,4 +11,5 @@ import sys
 
 from ansible_collections.archetype.lab.plugins.module_utils._watch._main import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

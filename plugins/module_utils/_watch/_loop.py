@@ -29,6 +29,10 @@ STREAK = 40
 otherwise, or a program that ends as soon as it is started. The lab rests ever longer, up to C(LAST_RETRY)."""
 
 
+GIVEN_BACK, DECLARED = "lock given back", "declared anew"
+"""Triggers of the first pass after a run."""
+
+
 class Pass(t.NamedTuple):
     """A pass that is to be made now. trigger: why, for people."""
 
@@ -116,8 +120,8 @@ class Loop:
         """A run works on this lab: it is left alone, and what happens is seen by the pass after that."""
         one = self._labs[lab]
         one.locked = True
-        one.again, one.again_for = now + LOCKED, "lock given back"
-        one.first, one.triggers = now, {"lock given back": None}
+        one.again, one.again_for = now + LOCKED, GIVEN_BACK
+        one.first, one.triggers = now, {GIVEN_BACK: None}
 
     def busy(self, lab: str, trigger: str, now: float) -> None:
         """Somebody else changes this server: nothing was done, and the pass is due again soon."""

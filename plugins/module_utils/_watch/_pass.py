@@ -18,6 +18,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import LabEr
 from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Pass
 from ansible_collections.archetype.lab.plugins.module_utils._reconcile import reconcile
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, error_dicts
+from ansible_collections.archetype.lab.plugins.module_utils._watch._loop import DECLARED, GIVEN_BACK
 
 if t.TYPE_CHECKING:
     from ansible_collections.archetype.lab.plugins.module_utils._server import Server
@@ -69,7 +70,9 @@ def make(open_server: t.Callable[[], Server], lab: str, trigger: str, *, anew: b
     try:
         if anew:
             _forgive(lab)
-        return _outcome(reconcile(open_server(), Pass(lab, owner=OWNER, trigger=trigger, patient=True)), [])
+        # A run may have started nodes on other servers whose watchers have not told it yet.
+        starting = any(one in trigger for one in (GIVEN_BACK, DECLARED))
+        return _outcome(reconcile(open_server(), Pass(lab, owner=OWNER, trigger=trigger, patient=True, starting=starting)), [])
     except LockedError:
         return Outcome(busy=True)
     except PartialResult as error:

@@ -149,9 +149,10 @@ class Hearing:
 class Telling:
     """When the state of one lab is told, and with which number."""
 
-    def __init__(self, lab: str, server: str, start: int) -> None:
+    def __init__(self, lab: str, server: str, start: int, number: int = 0) -> None:
+        """number: is higher for a lab that comes back than it was, so that others, who remember it, do not take it for old."""
         self._names = (lab, server, start)
-        self._number = 0
+        self._number = number
         self._nodes: dict[str, bool] | None = None
         self._due: list[float] = []
 

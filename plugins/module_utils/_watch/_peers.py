@@ -89,7 +89,7 @@ class Peers:
         with self._guard:
             known, _damage = _run_files.read(lab.name, FILE)
             self._hearing.remember(lab.name, {server: tuple(one) for server, one in known.items() if _is_place(one)})
-            telling = self._telling.setdefault(lab.name, Telling(lab.name, lab.server, self._start))
+            telling = self._telling.setdefault(lab.name, Telling(lab.name, lab.server, self._start, int(1000 * time.monotonic())))
             if self._labs.get(lab.name) != lab:
                 telling.repeat(time.monotonic())
             self._labs[lab.name] = lab

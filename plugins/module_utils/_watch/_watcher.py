@@ -19,7 +19,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._watch._backends imp
 from ansible_collections.archetype.lab.plugins.module_utils._watch._counts import Counts
 from ansible_collections.archetype.lab.plugins.module_utils._watch._events import Event, Inbox, follow
 from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
-from ansible_collections.archetype.lab.plugins.module_utils._watch._loop import Loop, Pass
+from ansible_collections.archetype.lab.plugins.module_utils._watch._loop import DECLARED, Loop, Pass
 from ansible_collections.archetype.lab.plugins.module_utils._watch._peers import Peers
 
 if t.TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Watcher:
     def _add(self, lab: str, declared: Declared) -> None:
         known = lab in self._loop.labs
         self._say(f"lab {lab}: declared anew" if known else f"lab {lab} is watched")
-        self._loop.add(lab, "declared anew" if known else "start", time.monotonic())
+        self._loop.add(lab, DECLARED if known else "start", time.monotonic())
         try:
             self._peers.declare(declared)
         except (LabError, ValueError) as error:  # what is no address is an error of its tunnel, which a pass tells

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
 from ansible_collections.archetype.lab.plugins.module_utils._converge import converge
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared, Healthcheck
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsBridge
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import BRIDGE
@@ -215,3 +216,28 @@ def test_an_image_that_is_refused_keeps_no_link_from_being_mended(box: Box, monk
     assert word(caught.value.result) == ("in sync", "pending")
     assert ("at-demo" in box.net.devices, "ap-v" in box.net.devices) == (True, False)
     assert {one["name"]: one["word"] for one in caught.value.result["nodes"]} == {"v": "wrong"}
+
+
+# -- what is somebody else's, and what waits ------------------------------------------------------------------------
+
+
+def test_a_foreign_device_with_the_name_of_a_tunnel_stays_though_the_port_on_it_is_the_labs(box: Box) -> None:
+    box.converge()
+    index = box.net.devices.pop("at-demo").index
+    box.net.devices["at-demo"] = Device("at-demo", index + 1, kind="veth")
+    for _pass in range(3):
+        report = box.failing(patient=True).result
+        assert word(report)[0] == "foreign"
+        assert report["waiting"] == []
+    assert box.net.devices["at-demo"].kind == "veth"
+    del box.net.devices["at-demo"]
+    mended = reconcile(box.server, Pass("demo", "me", "mine", patient=True), declared())
+    assert word(mended)[0] == "in sync"
+    assert box.net.devices["at-demo"].vxlan is not None
+
+
+def test_a_tunnel_that_was_made_anew_by_hand_and_has_no_mark_is_made_right(box: Box) -> None:
+    box.converge()
+    box.net.devices["at-demo"] = replace(box.net.devices["at-demo"], alias="", index=4242)
+    assert word(reconcile(box.server, Pass("demo", "me", "mine"), declared()))[0] == "in sync"
+    assert box.net.devices["at-demo"].alias

@@ -336,6 +336,19 @@ def sent(telling: Telling, moments: list[float]) -> list[tuple[float, int, dict[
     return found
 
 
+def test_a_lab_that_comes_back_is_not_taken_for_what_it_was_before() -> None:
+    hearing, numbers = Hearing(), []
+    for begun in (1000, 9000):  # of one process, whose lab was destroyed and deployed again between
+        telling = Telling("demo", "s2", 5, begun)
+        telling.tell({"r2": begun == 1000}, 0.0)
+        (datagram,) = telling.due(KEY, 0.0)
+        said = decode(KEY, datagram)
+        assert hearing.accept(said, SECOND, LABS) == ({"r2": begun == 1000}, begun == 1000)
+        numbers.append(said.number)
+        hearing.forget("demo")
+    assert numbers == [1001, 9001]
+
+
 def test_a_change_is_told_three_times_and_then_now_and_then() -> None:
     telling = Telling("demo", "s1", 5)
     assert (telling.next(), telling.due(KEY, 100.0)) == (None, [])
