@@ -18,7 +18,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import Apply
 from ansible_collections.archetype.lab.plugins.module_utils._layer import LayerResult
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, NetOp
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsOp, OvsState, PutPort
-from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX
+from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX, parse_alias
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import Have, as_dict, found_at
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_plan import (
     TunnelsPlan,
@@ -54,12 +54,19 @@ def _carry_out(server: Server, todo: TunnelsPlan, have: Have, lab: str, bridge: 
     errors = _net_errors(net, server.net.apply(net)) if net else {}
     try:
         devices = server.net.read() if net else have.devices
-        _put_ports(server, [op for op in todo.put_ports if op.name not in errors], devices, errors)
+        back = _known_by_port(todo, devices)
+        _put_ports(server, [op for op in todo.put_ports if op.name not in errors or op.name in back], devices, errors)
         now = Have(server.ovs.read(), devices)
     except ReadError as error:
         return [*errors.values(), error]
     errors.update(verify(todo, now, lab=lab, bridge=bridge, skip=errors))
     return list(errors.values())
+
+
+def _known_by_port(todo: TunnelsPlan, devices: t.Mapping[str, Device]) -> set[str]:
+    """Tunnels that somebody made by hand while theirs was made anew. The next run knows by the mark of its port that it is the lab's."""
+    made = (devices.get(op.name) for op in todo.drop_ports)
+    return {device.name for device in made if device is not None and device.vxlan is not None and parse_alias(device.alias) is None}
 
 
 def _net_errors(ops: t.Sequence[NetOp], said: t.Mapping[int, str]) -> dict[str, LabError]:

@@ -29,7 +29,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import (
 from ansible_collections.archetype.lab.plugins.module_utils._converge import converge
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared, Healthcheck
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
-from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
+from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, NetOp, NewVxlan
 from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsBridge
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import BRIDGE
@@ -241,3 +241,24 @@ def test_a_tunnel_that_was_made_anew_by_hand_and_has_no_mark_is_made_right(box: 
     box.net.devices["at-demo"] = replace(box.net.devices["at-demo"], alias="", index=4242)
     assert word(reconcile(box.server, Pass("demo", "me", "mine"), declared()))[0] == "in sync"
     assert box.net.devices["at-demo"].alias
+
+
+class Racing(FakeNet):
+    """Somebody is quicker, and makes the tunnel that was just deleted by hand."""
+
+    def _apply(self, op: NetOp) -> str:
+        if isinstance(op, NewVxlan) and op.name not in self.devices:
+            self.devices[op.name] = Device(op.name, 777, "vxlan", vxlan=replace(op.vxlan, vni=99))
+            return "File exists"
+        return super()._apply(op)
+
+
+def test_a_tunnel_that_somebody_made_in_the_middle_of_mending_it_is_known_again(box: Box) -> None:
+    box.converge()
+    del box.net.devices["at-demo"]
+    box.net.__class__ = Racing
+    assert word(box.failing().result)[1] == "error"
+    box.net.__class__ = FakeNet
+    assert word(reconcile(box.server, Pass("demo", "me", "mine"), declared()))[0] == "in sync"
+    assert box.net.devices["at-demo"].vxlan is not None
+    assert box.net.devices["at-demo"].vxlan.vni == 4711
