@@ -37,7 +37,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hostvars = (task_vars or {})["hostvars"]
         observed = {server: plain(hostvars.get(server, {}).get(args["observation"]) or {}) for server in servers}
         try:
-            plan = make_plan(load_lab_file(plain(args["lab_file"])), servers, observed, complete=args["complete"])
+            plan = make_plan(
+                load_lab_file(plain(args["lab_file"])), servers, observed, complete=args["complete"], looking=not args["complete"]
+            )
         except LabFileError as error:
             result.update(failed=True, msg=str(error))
         else:

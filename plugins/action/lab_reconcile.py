@@ -42,7 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         while True:
             found = self._call(MODULE, args, variables)
             if not _transient(found) or left < 1:
-                return found
+                return self._with_holder(found, variables)
             left -= 1
             if not self._give_back(found, variables):
                 time.sleep(delay)
@@ -52,12 +52,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         found.pop("invocation", None)
         return found
 
+    def _holder(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Who has the lab's lock on the server."""
+        return self._call(STATE, {"lab": self._task.args.get("lab")}, variables).get("lock") or {}
+
+    def _with_holder(self, found: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What was returned, with who else works on the lab, where that is why nothing was done."""
+        if not any(error.get("type") == "LockedError" for error in found.get("errors") or ()):
+            return found
+        holder = self._holder(variables)
+        return {**found, "locked_by": {name: str(holder[name]) for name in ("owner", "since")}} if holder.get("owner") else found
+
     def _give_back(self, found: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> bool:
         """Whether the lab was locked by a run that has ended, and is so no more."""
         if not any(error["type"] == "LockedError" for error in found["errors"]):
             return False
         lab = {"lab": self._task.args.get("lab")}
-        token = str((self._call(STATE, lab, variables).get("lock") or {}).get("token") or "")
+        token = str(self._holder(variables).get("token") or "")
         return has_ended(token) and bool(self._call(STATE, {**lab, "release": token}, variables).get("released"))
 
 

@@ -101,8 +101,8 @@ def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[s
     # A step that fails is why those after it have nothing to show.
     certify = next((one for one in steps if said_of(one)), steps[-1] if steps else None)
     ready = _ran(registered.get(args["readiness"]))
-    if reconciled and not runs:
-        runs = [as_converged(reconciled)]
+    if reconciled and not any("changes" in one for one in runs):  # where planning was refused, what could be compared counts
+        runs = [{**as_converged(reconciled), **({"predicted": True} if runs else {})}]
     for one in (info, *runs, certify, ready):
         if one and one.get("unreachable"):
             found["unreachable"] = str(one.get("msg") or "it cannot be reached")
@@ -119,7 +119,7 @@ def _results_of(server: str, args: t.Mapping[str, t.Any], task_vars: t.Mapping[s
     watched = {name: one.get(name) for one in (observed, reconciled or {}) for name in ("watcher", "reconciler") if one.get(name)}
     if watched:
         found["watch"] = watched
-    if info and not runs:
+    if info:
         found["info"] = info.get("observed")
     return found
 
@@ -131,9 +131,11 @@ def _ran(value: t.Any) -> dict[str, t.Any] | None:
 
 
 def _complaint(report: t.Mapping[str, t.Any]) -> str:
-    wrong = [f"link {one['key']}: {one['reason']}" for one in report["links"] if one["state"] == "error"]
+    if report["busy"]:
+        return f"lab {report['lab']} is being worked on {report['busy']}; wait until that run has ended"
+    wrong = [f"server {name}: {one['reason']}" for name, one in report["servers"].items() if one["state"] != "ok"]
+    wrong += [f"link {one['key']}: {one['reason']}" for one in report["links"] if one["state"] == "error"]
     wrong += [f"node {one['name']}: {one['reason']}" for one in report["nodes"] if one["state"] in ("error", "stopped") and not one["held"]]
-    wrong += [f"server {name}: {one['reason']}" for name, one in report["servers"].items() if one["state"] != "ok"]
     if any(one["word"] for one in report["links"]):
         wrong += [f"orphan on {one['server']}: {one['name']} ({one['detail'] or one['kind']})" for one in report["orphans"]]
     more = len(wrong) - _MOST

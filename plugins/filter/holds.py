@@ -13,7 +13,7 @@ description:
   - Takes links and nodes as people name them, and gives them the names that the lab has for them. The ends of a link may be in any order.
   - Tells of names that are none, with those that are near.
 
-positional: _input, links, nodes
+positional: _input, links, nodes, held, silent
 options:
   _input:
     description: The names - a list, or a text with commas.
@@ -29,6 +29,16 @@ options:
     type: list
     elements: str
     required: true
+  held:
+    description: What is held now. It may be held further, also where it is of a server that cannot be asked.
+    type: list
+    elements: str
+    default: []
+  silent:
+    description: Servers that could not be asked for their links and nodes, for the complaint.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -51,8 +61,10 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._holds import find_h
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
 
 
-def _holds(names: t.Any, links: t.Iterable[str], nodes: t.Iterable[str]) -> dict[str, t.Any]:
-    return find_holds(plain(names), plain(list(links)), plain(list(nodes)))
+def _holds(
+    names: t.Any, links: t.Iterable[str], nodes: t.Iterable[str], held: t.Iterable[str] = (), silent: t.Iterable[str] = ()
+) -> dict[str, t.Any]:
+    return find_holds(plain(names), plain(list(links)), plain(list(nodes)), plain(list(held)), plain(list(silent)))
 
 
 class FilterModule:

@@ -143,6 +143,15 @@ coming:
   returned: always
   type: list
   elements: str
+held_before:
+  description: In check mode, links and nodes that were left alone until now, as the server keeps them.
+  returned: in check mode
+  type: list
+  elements: str
+locked_by:
+  description: Who else works on the lab, C(owner) and C(since), where nothing was done for that.
+  returned: when another run works on the lab
+  type: dict
 held:
   description: Links and nodes that are left alone.
   returned: always
@@ -166,10 +175,11 @@ errors:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.archetype.lab.plugins.module_utils import _state
 from ansible_collections.archetype.lab.plugins.module_utils._argspec import lab_option
 from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Pass
 from ansible_collections.archetype.lab.plugins.module_utils._reconcile import reconcile
-from ansible_collections.archetype.lab.plugins.module_utils._runner import run_module
+from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, run_module
 from ansible_collections.archetype.lab.plugins.module_utils._server import Server
 
 
@@ -192,6 +202,7 @@ def main() -> None:
         params["lab"],
         params["owner"],
         params["token"],
+        trigger=f"reconciled by {params['owner']}",
         check=module.check_mode,
         diff=module._diff,  # noqa: SLF001
         patient=params["patient"],
@@ -200,7 +211,13 @@ def main() -> None:
 
     def work() -> dict[str, object]:
         with Server() as server:
-            return reconcile(server, todo, params["declared"])
+            if not todo.check:
+                return reconcile(server, todo, params["declared"])
+            before = {"held_before": (_state.load(todo.lab) or {}).get("hold") or []}
+            try:
+                return {**reconcile(server, todo, params["declared"]), **before}
+            except PartialResult as error:
+                raise PartialResult(error.errors, {**error.result, **before}) from error
 
     run_module(module, work)
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._lean import PORT, whole
+from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import differs
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 
 _COMPARED = ("tag", "trunks", "vlan_mode", "mtu", "mac", "vni", "local", "remotes", "dst_port", "enabled", "parent", "mode", "impairment")
@@ -42,7 +43,7 @@ def _compare(what: str, have: Json | None, want: Json) -> list[str]:
     if want.get("device") == "tap":
         open_ones.add("mac")  # it is the guest's own, and no device of the server has it
     fields = [name for name in _COMPARED if name in want and name in have and name not in open_ones and have[name] != want[name]]
-    words = [f"{name} {have[name]} instead of {want[name]}" for name in fields]
+    words = [differs(name, have[name], want[name]) for name in fields]
     if have.get("impairment") and not want.get("impairment"):
         words.append("tc is not declared")
     words += [f"address {one} is missing" for one in want.get("addresses") or () if "addresses" in have and one not in have["addresses"]]

@@ -21,8 +21,11 @@ _LAYERS = ("links", "ports", "tunnels", "containers", "vms", "access")
 
 
 def plan_of(lab: str, slices: Slices) -> dict[str, t.Any]:
-    """A plan as far as a report looks at it, with C(differences): C({links: {key: text}, nodes: {name: text}}), of what servers keep of
-    one another that does not fit, as one of them was left out of a deployment."""
+    """A plan as far as a report looks at it.
+
+    With C(differences): C({links: {key: text}, nodes: {name: text}}), of what servers keep of one another that does not fit, as one of them
+    was left out of a deployment; and with C(untold), the servers that did not tell what they keep.
+    """
     reader = _Reader(slices)
     bridges = [str(one["bridge"]) for one in reader.known.values() if one.get("bridge")]
     return {
@@ -39,6 +42,7 @@ def plan_of(lab: str, slices: Slices) -> dict[str, t.Any]:
             for server in sorted(slices)
         },
         "notes": [],
+        "untold": [server for server in sorted(slices) if slices[server] is None],
         "differences": {"links": reader.differing_links(), "nodes": reader.differing_nodes},
     }
 
@@ -93,7 +97,8 @@ class _Reader:
         for links in self.declared.values():
             for link in links.values():
                 for end in link["endpoints"]:
-                    if end["server"] in self.servers and end["server"] not in self.known and end["node"] not in self.servers:
+                    own = end["node"] in (end["server"], f"server {end['server']}")  # the server's own end of the management network
+                    if end["server"] in self.servers and end["server"] not in self.known and not own:
                         nodes.setdefault(end["node"], self._node(end["server"], {"node": end["node"]}))
         return dict(sorted(nodes.items()))
 

@@ -14,16 +14,21 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._read import did_you
 _MOST = 10
 
 
-def find_holds(given: t.Any, links: t.Collection[str], nodes: t.Collection[str]) -> dict[str, t.Any]:
-    """C({names, complaint}): the lab's own names for what is given, sorted, and what is none of them."""
-    known = {**{_unordered(key): key for key in links}, **{node: node for node in nodes}}
+def find_holds(
+    given: t.Any, links: t.Collection[str], nodes: t.Collection[str], held: t.Collection[str] = (), silent: t.Collection[str] = ()
+) -> dict[str, t.Any]:
+    """C({names, complaint}): the lab's own names for what is given, sorted, and what is none of them.
+
+    held: what is held now, which were names when they came to be held. silent: servers that could not tell their names.
+    """
+    known = {**{_unordered(key): key for key in (*links, *held)}, **{node: node for node in nodes}}
     found, unknown = set(), []
     for name in _split(given):
         if _unordered(name) in known:
             found.add(known[_unordered(name)])
         else:
             unknown.append(name)
-    return {"names": sorted(found), "complaint": _complaint(list(dict.fromkeys(unknown)), [*links, *nodes])}
+    return {"names": sorted(found), "complaint": _complaint(list(dict.fromkeys(unknown)), [*links, *nodes], sorted(silent))}
 
 
 def _split(given: t.Any) -> list[str]:
@@ -37,9 +42,11 @@ def _unordered(name: str) -> str:
     return "--".join(sorted(name.split("--"))) if "--" in name else name
 
 
-def _complaint(unknown: t.Sequence[str], known: t.Collection[str]) -> str:
+def _complaint(unknown: t.Sequence[str], known: t.Collection[str], silent: t.Sequence[str]) -> str:
     if not unknown:
         return ""
-    told = [" ".join(filter(None, (f"{word(name)} is neither.", did_you_mean(name, known)))) for name in unknown[:_MOST]]
+    neither = "is none that is known" if silent else "is neither"
+    told = [" ".join(filter(None, (f"{word(name)} {neither}.", did_you_mean(name, known)))) for name in unknown[:_MOST]]
     more = f" And {len(unknown) - _MOST} more." if len(unknown) > _MOST else ""
-    return f"lab_hold names links and nodes of the lab: {' '.join(told)}{more}"
+    why = f" {', '.join(silent)} could not be asked, so that names of what is only there are not known." if silent else ""
+    return f"lab_hold names links and nodes of the lab: {' '.join(told)}{more}{why}"

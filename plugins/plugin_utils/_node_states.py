@@ -45,6 +45,15 @@ class NodeStates:
         outcome = self.outcomes[node["server"]]
         return str((outcome.readiness or {}).get(name, {}).get("since") or outcome.starts.get(object_of(node), ""))
 
+    def rests(self, name: str) -> str:
+        """That a node does not run, as it was observed before this run foretold what it would do; nothing where that is not known."""
+        node = self.nodes[name]
+        outcome = self.outcomes[node["server"]]
+        if outcome.seen is None or object_of(node) in self.foreign:
+            return ""
+        state, reason = self._observed_node(node, outcome)
+        return reason if state == "stopped" else ""
+
     def state(self, name: str, names: t.Collection[str]) -> State:
         """names: of the node's objects, as errors have them."""
         node = self.nodes[name]
@@ -92,17 +101,18 @@ class NodeStates:
     def _predicted_node(self, outcome: Outcome, changes: t.Sequence[Json]) -> State:
         if outcome.silent or (changes and not self.certifying):
             return "pending", joined([f"{one['kind']} would be {_done(one['action'])}" for one in changes]) or "nothing was done"
-        if changes and all(one.get("action") == "start" for one in changes):
-            return "stopped", joined([f"{one['kind']} {one['name']} is not running" for one in changes])
+        starts = [one for one in changes if one.get("action") == "start"]
+        if starts and all(one.get("action") in ("start", "run") for one in changes):
+            return "stopped", joined([f"{one['kind']} {one['name']} is not running" for one in starts])
         return ("error", joined([describe_change(one) for one in changes])) if changes else ("ready", "")
 
     def _observed_node(self, node: Json, outcome: Outcome) -> State:
         if node["type"] == "vm":
-            status = outcome.statuses.get(object_of(node), "absent")
+            status = outcome.seen_machines.get(object_of(node), "absent")
             if status == "absent":
                 return "error", f"domain {object_of(node)} is missing"
             return ("ready", "") if status == "running" else ("stopped", f"domain {object_of(node)} is {status}")
-        found = next((one for one in (outcome.info or {}).get("containers") or () if one.get("name") == object_of(node)), None)
+        found = next((one for one in (outcome.seen or {}).get("containers") or () if one.get("name") == object_of(node)), None)
         if found is None:
             return "error", f"container {object_of(node)} is missing"
         done = object_of(node) in self.ending and found.get("status") == "exited" and found.get("exit_code") == 0

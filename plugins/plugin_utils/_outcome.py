@@ -12,6 +12,7 @@ result (C(changes), C(frames)), never by its C(failed).
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import said_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
@@ -20,7 +21,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 class Outcome:
     """One server after a run.
 
-    unreachable: why it could not be reached. broken: why converging stopped before anything was done. errors: message -> its objects.
+    unreachable: why it could not be reached. broken: why converging stopped before anything was done. busy: who else works on the lab.
+    untold: what is declared here is not known, where that has to come from the server. errors: message -> its objects.
     told: what was done, or in check mode would be. changes: the same by object. certified: what it saw of the frames, or None.
     cut_short: converging ended before it looked at the nodes, so that nothing is known of them.
     machines: domain -> what is known of it. starts: container or domain -> when it was started.
@@ -34,6 +36,8 @@ class Outcome:
         self.unreachable = _unreachable(results.get("unreachable"), converge, certify, info, ready)
         self.converged = converge is not None and "changes" in converge
         self.errors = [] if converge is None else _errors(converge)
+        self.untold = server in (plan.get("untold") or ())
+        self.busy = _busy(converge) if self.untold else ""
         self.broken = "; ".join(message for message, _objects in self.errors) if converge is not None and not self.converged else ""
         self.told: list[Json] = list((converge or {}).get("changes") or ())
         self.changes = _changes(converge or {})
@@ -46,6 +50,9 @@ class Outcome:
             if one.get("status")
         }
         self.info = None if converge is not None or info is None else info.get("observed", info)
+        self.seen = None if info is None else info.get("observed", info)
+        """What was observed before anything was done, or foretold."""
+        self.seen_machines = {str(one["name"]): str(one.get("status")) for one in (self.seen or {}).get("vms") or () if one.get("name")}
         seen = converge or self.info or {}
         self.machines: dict[str, Json] = {str(one["name"]): one for one in seen.get("vms") or () if one.get("name")}
         self.statuses.update({name: str(one["status"]) for name, one in self.machines.items() if one.get("status")})
@@ -67,6 +74,8 @@ class Outcome:
         """Why nothing on this server can be relied upon, or nothing."""
         if self.unreachable:
             return f"server {self.server} is unreachable"
+        if self.broken and self.untold:  # the reason is told once, of the server
+            return f"{self.server} could not tell"
         return f"{self.server}: {self.broken}" if self.broken else ""
 
     def errors_of(self, names: t.Collection[str]) -> list[str]:
@@ -90,6 +99,15 @@ def _unreachable(said: t.Any, *results: Json | None) -> str:
     found = next((result for result in results if result and result.get("unreachable")), None)
     message = said if isinstance(said, str) else str(found.get("msg") or "") if found else ""
     return " ".join(message.removeprefix("Task failed: ").split()) or ("no answer" if said or found else "")
+
+
+def _busy(converge: Json | None) -> str:
+    """By whom and since when the lab is being worked on, so that nothing could be done here; empty where nobody is."""
+    locked = [one for one in (converge or {}).get("errors") or () if one.get("type") == "LockedError"]
+    if not locked or "changes" in (converge or {}):
+        return ""
+    held = (converge or {}).get("locked_by") or {}
+    return f"by {held['owner']} since {held['since']}" if held.get("owner") else str(locked[0].get("msg") or "by another run")
 
 
 def _message(result: Json) -> str:
@@ -121,16 +139,28 @@ def describe_change(change: Json) -> str:
         return f"{name} is missing"
     if change.get("action") == "delete":
         return f"{name} is not wanted"
-    details = [
-        f"{field} {_shown(one.get('have'))} instead of {_shown(one.get('want'))}" for field, one in (change.get("fields") or {}).items()
-    ]
+    details = [differs(str(field), one.get("have"), one.get("want")) for field, one in (change.get("fields") or {}).items()]
     if change.get("reason"):
         details.append(str(change["reason"]))
     return f"{name}: {', '.join(details)}" if details else f"{name} needs {change.get('action')}"
 
 
+def differs(field: str, have: t.Any, want: t.Any) -> str:
+    """One field: C(tag 118 instead of 112), C(down instead of up)."""
+    if field in ("up", "enabled") and isinstance(want, bool):
+        return f"{'up' if have else 'down'} instead of {'up' if want else 'down'}"
+    return f"{field} {_shown(have)} instead of {_shown(want)}"
+
+
 def _shown(value: t.Any) -> str:
-    return "none" if value in (None, "", [], {}) else str(value)
+    """As people write it, and not as Python does."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_shown(one) for one in value) or "none"
+    return "none" if value in (None, "") else str(value)
 
 
 def joined(reasons: t.Iterable[str]) -> str:

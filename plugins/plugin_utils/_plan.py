@@ -45,25 +45,34 @@ _T = t.TypeVar("_T")
 
 @uncollected
 def make_plan(
-    lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any], *, complete: bool = True
+    lab_file: LabFile,
+    servers: t.Mapping[str, ServerFacts],
+    observed: t.Mapping[str, t.Any],
+    *,
+    complete: bool = True,
+    looking: bool = False,
 ) -> dict[str, t.Any]:
     """The plan of a lab on these servers, as JSON values.
 
     observed: server -> result of M(archetype.lab.lab_info), or the observed state in it; empty where nothing was observed, for a preview.
     complete: every server must have been observed, as what is there is not known otherwise; a plan without that is for looking only.
+    looking: nothing is to be made, so that what is in the way on servers is nothing to refuse a plan for: the comparison tells it.
     Raises LabFileError with all that is in the way.
     """
-    return _Planner(lab_file, servers, observed, complete).plan()
+    return _Planner(lab_file, servers, observed, complete, looking).plan()
 
 
 class _Planner:
-    def __init__(self, lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any], complete: bool) -> None:
+    def __init__(
+        self, lab_file: LabFile, servers: t.Mapping[str, ServerFacts], observed: t.Mapping[str, t.Any], complete: bool, looking: bool
+    ) -> None:
         self.lab_file = lab_file
         self.topology = lab_file.topology
         self.lab = self.topology.name
         self.servers = sorted(servers)
         self.observed, problems = observations(servers, observed, lab_file.path)
         self.problems = problems if complete else []
+        self.sights = {} if looking else self.observed
         self.overlay = Overlay(servers, self.observed, lab_file.path)
         self.problems += self.overlay.problems
         self.group = link_group(self.lab)
@@ -80,10 +89,10 @@ class _Planner:
         self.leases: dict[str, list[Json]] = {}
         placed = len(self.placement) == len(self.nodes)
         if placed:
-            self.problems += check_servers(self.topology, self.placement, self.observed)
+            self.problems += check_servers(self.topology, self.placement, self.sights)
             self._join()
             addresses = {server: self.overlay.address(server) for server in self.servers}
-            self.problems += FarChecks(self.topology, self.joined.homes, self.observed).problems(addresses)
+            self.problems += FarChecks(self.topology, self.joined.homes, self.sights).problems(addresses)
         self._gather()
         if placed:
             self.allocation = self._try(self._allocate, None)
@@ -148,7 +157,7 @@ class _Planner:
         self.published, problems, notes = self.joined.ports(self.placement)
         self.problems += [*self.joined.problems, *problems]
         self.notes += notes
-        self.problems += check_management(self.topology, self.joined, self.published, self.observed)
+        self.problems += check_management(self.topology, self.joined, self.published, self.sights)
         self.topology = self.joined.topology
 
     def _network(self) -> Network | None:

@@ -56,15 +56,17 @@ class Proof:
         """What a node that is a switch did: it sent a frame on into the link of seen_on, where that is nobody's fault."""
         return stray["link"], stray["source"], stray["kind"], self._link_of.get(str(stray["seen_on"]), "")
 
-    def faults(self, key: str, but: t.Collection[str] = ()) -> list[str]:
-        """What is not proven of a link, leaving out what would have arrived at the servers C(but)."""
+    def faults(self, key: str, but: t.Collection[str] = (), silent_nodes: t.Collection[str] = ()) -> list[str]:
+        """What is not proven of a link, leaving out what would have arrived at the servers C(but), and all from and to C(silent_nodes)."""
         ends = self.links[key]["endpoints"]
         framed = self.links[key]["proof"] == "frames"
         faults = []
         silent = set()
         for end in ends:
             port = self.ports.get(_name(end), {})
-            if port.get("error"):
+            if end["node"] in silent_nodes:
+                pass
+            elif port.get("error"):
                 faults.append(f"{end['server']}: {port['error']}")
             elif port.get("carrier") is False and framed:
                 faults.append(f"no carrier: interface {end['interface']} is down inside node {end['node']}")
@@ -72,7 +74,7 @@ class Proof:
                 continue
             silent.add(_name(end))
         if framed:
-            faults += self._directions(key, {_name(end) for end in ends} - silent, but)
+            faults += self._directions(key, {_name(end) for end in ends if end["node"] not in silent_nodes} - silent, but)
         return [*faults, *sorted(set(self.strays.get(key, ())))]
 
     def without_carrier(self, key: str) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
+from ansible_collections.archetype.lab.plugins.plugin_utils._cables import is_cable, running_ends, stopped_ends
 from ansible_collections.archetype.lab.plugins.plugin_utils._compared import differences_of
 from ansible_collections.archetype.lab.plugins.plugin_utils._node_states import NodeStates, State
 from ansible_collections.archetype.lab.plugins.plugin_utils._outcome import Outcome, describe_change, joined
@@ -24,6 +25,9 @@ LINK_STATES = ("up", "down", "error", "pending")
 NODE_STATES = ("ready", "starting", "stopped", "error", "pending")
 _HELD = "held; "
 """What an error of a link begins with that somebody holds. Its servers, which do not know why it is held, know it as an error."""
+_LET_GO = "is held now, and would be let go"
+"""Of what a run that names no holds would mend."""
+_BUSY = "another run works on it"
 _LINK_FIELDS = ("type", "far", "proof", "segment", "scope", "mtu", "asked_mtu", "vni", "tags", "tunnels", "endpoints")
 
 
@@ -40,10 +44,10 @@ def make_report(
     """The report on a run, as JSON values.
 
     results: server -> C({converge, certify, info, ready, reconcile, watch, unreachable}), each as the module returned it, or absent where
-    it did not run. info counts only where converge is absent. reconcile is what lab_reconcile said, which is given as converge too.
-    watch is C(watcher) and C(reconciler) of lab_info. predicted: converge ran in check mode, so that its changes are differences that are
-    still there. patient: a node that is late is starting; else it is an error. hold: links and nodes that are left alone; None is what the
-    servers say of it.
+    it did not run. info counts only where converge is absent, or foretold: then it tells which nodes run. reconcile is what lab_reconcile
+    said, which is given as converge too. watch is C(watcher) and C(reconciler) of lab_info. predicted: converge ran in check mode, so that
+    its changes are differences that are still there. patient: a node that is late is starting; else it is an error. hold: links and nodes
+    that are left alone; None is what the servers say of it.
     at: the time of the report. journal: how many entries of the servers' journals are in it; None where nobody asked.
     """
     return _Reporter(plan, results, predicted, patient, hold).report(at, journal)
@@ -87,15 +91,21 @@ class _Reporter:
         self.nodes: Json = plan["nodes"]
         self.links: Json = plan["links"]
         self.outcomes = {server: Outcome(plan, server, results.get(server) or {}) for server in sorted(plan["slices"])}
+        self.busy = {server: one.busy for server, one in self.outcomes.items() if one.busy}
+        if self.busy:  # a run that is under way brings halves of links one after the other
+            self.differing = {"links": {}, "nodes": {}}
         self.certifying = any(one.certified is not None or one.certify_error for one in self.outcomes.values())
         self.looking = self.certifying or self.watched.compared
         """Whether this run tells how the lab is, and not only what would be done to it."""
+        self.released = self.watched.held_before() - self.held if predicted and self.watched.compared else set()
+        """What is held now, and would not be after this run."""
         self.devices = NodeStates(plan, self.outcomes, predicted=predicted, patient=patient, certifying=self.looking)
         self.proof = Proof(plan, {server: one.certified for server, one in self.outcomes.items() if one.certified is not None})
 
     def report(self, at: str = "", journal: int | None = None) -> dict[str, t.Any]:
         self.at = at
         self.node_states = {name: self._node_state(name) for name in sorted(self.nodes)}
+        self.stopped = {name for name, (state, _reason) in self.node_states.items() if state == "stopped"}
         link_states = {key: self._link_state(key) for key in sorted(self.links)}
         servers = {server: self._server(outcome) for server, outcome in self.outcomes.items()}
         states = {
@@ -106,6 +116,7 @@ class _Reporter:
         return {
             "lab": self.plan["lab"],
             "at": at,
+            "busy": next(iter(self.busy.values()), ""),
             "ok": not (self._wrong(states) or any(one["state"] != "ok" for one in servers.values()) or (self.watched.compared and orphans)),
             "summary": {
                 "links": {state: states["links"][state] for state in LINK_STATES},
@@ -124,8 +135,7 @@ class _Reporter:
 
     def _wrong(self, states: t.Mapping[str, Counter[str]]) -> bool:
         """Every node is declared to run: one that does not is wrong, once somebody looked, and so are its links; but for what is held."""
-        stopped = [name for name, (state, _reason) in self.node_states.items() if state == "stopped" and name not in self.held]
-        return bool(states["links"]["error"] or states["nodes"]["error"] or (self.looking and stopped))
+        return bool(states["links"]["error"] or states["nodes"]["error"] or (self.looking and self.stopped - self.held))
 
     def _link(self, key: str, state: str, reason: str) -> dict[str, t.Any]:
         link = self.links[key]
@@ -137,13 +147,19 @@ class _Reporter:
             "key": key,
             "state": state,
             "reason": reason,
-            "since": self.watched.since(key, link["servers"], "error" if reason.startswith(_HELD) else state, self.at),
+            "since": self._since(key, state, reason),
             "proven": proven,
             "word": word,
             "detail": detail,
-            "held": key in self.held,
+            "held": key in self.held | self.released,
             **{name: link[name] for name in _LINK_FIELDS},
         }
+
+    def _since(self, key: str, state: str, reason: str) -> str:
+        """Since when a link is in this state. What would be done to it is in no state yet."""
+        if state == "pending" and not self.looking:
+            return ""
+        return self.watched.since(key, self.links[key]["servers"], "error" if reason.startswith(_HELD) else state, self.at)
 
     def _node(self, name: str, state: str, reason: str) -> dict[str, t.Any]:
         node = self.nodes[name]
@@ -153,7 +169,7 @@ class _Reporter:
             "reason": reason,
             "since": self.devices.since(name),
             **dict(zip(("word", "detail"), self.watched.node_word(name, node["server"]), strict=True)),
-            "held": name in self.held,
+            "held": name in self.held | self.released,
             **{field: node[field] for field in ("type", "kind", "server", "container", "domain", "image", "shell")},
             "console": node.get("console"),
             "management": {family: (node["management"] or {}).get(family, "") for family in ("ipv4", "ipv6")},
@@ -222,22 +238,35 @@ class _Reporter:
     # nodes
 
     def _node_state(self, name: str) -> State:
-        """What somebody holds may be as it is."""
+        """What somebody holds may be as it is, where that is known."""
+        outcome = self.outcomes[self.nodes[name]["server"]]
+        if outcome.busy:
+            return "pending", _BUSY
         state, reason = self.devices.state(name, self.node_names(name))
         if name in self.differing["nodes"]:
             state, reason = "error", joined([self.differing["nodes"][name], reason])
-        if name in self.held and state in ("error", "stopped"):
-            return "stopped", joined(["held", reason])
-        return state, reason
+        word, detail = self.watched.node_word(name, outcome.server)
+        if state == "error" and not outcome.down() and word not in ("", IN_SYNC) and name not in self.differing["nodes"]:
+            reason = detail or reason
+        if name in self.held and not outcome.down():
+            rests = (self.devices.rests(name) if self.predicted else "") or self.watched.rests(name, outcome.server)
+            if state in ("error", "stopped"):
+                return "stopped", joined(["held", reason])
+            if state == "ready" and rests:
+                return "stopped", joined(["held", rests])
+        return state, joined([_LET_GO, reason]) if name in self.released else reason
 
     # links
 
     def _link_state(self, key: str) -> State:
-        """What somebody holds may be as it is: then it is down, and no error."""
+        """What somebody holds may be as it is: then it is down, and no error. Of what cannot be asked, nobody knows."""
+        servers = [self.outcomes[server] for server in self.links[key]["servers"]]
+        if any(one.busy for one in servers):
+            return "pending", _BUSY
         state, reason = self._judged(key)
-        if key in self.held and state == "error":
+        if key in self.held and state == "error" and not any(one.down() for one in servers):
             return "down", f"{_HELD}{reason}"
-        return state, reason
+        return state, joined([_LET_GO, reason]) if key in self.released else reason
 
     def proven(self, key: str) -> bool:
         """Whether this run looked at what proves a link, on any of its servers."""
@@ -251,12 +280,17 @@ class _Reporter:
             errors.insert(0, self.differing["links"][key])
         if errors:
             return "error", joined(errors)
-        stopped = sorted({end["node"] for end in ends if self.node_states.get(end["node"], ("", ""))[0] == "stopped"})
-        if (len(ends) < 2 and link["proof"] == "frames") or stopped:
-            return "down", f"node {', '.join(stopped)} is stopped" if stopped else "only one endpoint" if ends else "no endpoint"
+        dead = stopped_ends(key, link, self.stopped)
+        if dead:
+            return "down", f"node {', '.join(dead)} does not run" if len(dead) == 1 else f"nodes {', '.join(dead)} do not run"
+        if len(ends) < 2 and link["proof"] == "frames":
+            return "down", "only one endpoint" if ends else "no endpoint"
         if key in self.off:
             return "down", "it is declared down"
         differences = [text for server in link["servers"] for text in self._differences(key, server)]
+        _word, detail = self.watched.link_word(key, link["servers"])
+        if differences and detail:
+            differences = [detail]
         unproven = [self.outcomes[server] for server in link["servers"] if self.outcomes[server].certified is None]
         if len(unproven) == len(link["servers"]) and not any(one.certify_error for one in unproven):
             if self.watched.compared:
@@ -264,12 +298,14 @@ class _Reporter:
             if differences and not (self.predicted and not self.certifying):
                 return "error", joined(differences)
             silent = all(one.silent for one in unproven)
-            would = f"{len(differences)} of its objects would change" if differences else ""
-            return "pending", would or ("nothing was done" if silent else "not certified")
+            would = f"{len(differences)} of its objects would change" if differences else "would not change" if self.predicted else ""
+            return "pending", "nothing was done" if silent else would or "not certified"
         missing = [f"{one.server} was not certified: {one.certify_error or 'no result'}" for one in unproven]
-        faults = [*differences, *missing, *self.proof.faults(key, but={one.server for one in unproven})]
+        faults = [*differences, *missing, *self.proof.faults(key, {one.server for one in unproven}, self.stopped)]
         if faults:
             return "error", joined(faults)
+        if link["proof"] == "frames" and not is_cable(key, link) and len(running_ends(link, self.stopped)) < 2:
+            return "down", "fewer than two of its nodes run"
         silent_ends = self.proof.without_carrier(key) if link["proof"] == "device" else ""
         return ("down", silent_ends) if silent_ends else ("up", "")
 

@@ -104,8 +104,9 @@ def _further(report: Json, at: str) -> t.Iterator[str]:
         yield f"orphan on {one['server']}: {one['name']}" + (f" ({one['detail']})" if one.get("detail") else "")
     for one in report.get("waiting") or ():
         left = _age(at, one["next"])
+        count = f"{one['failures']} failure" + ("" if one["failures"] == 1 else "s")
         when = f"next try in {left}" if left else "next try now"
-        yield f"waiting on {one['server']}: {one['name']}, {one['failures']} failures, {when}: {one['reason']}"
+        yield f"waiting on {one['server']}: {one['name']}, {count}, {when}: {one['reason']}"
 
 
 def _journal(entries: t.Sequence[Json], width: int) -> str:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from datetime import datetime, timezone
 
@@ -15,6 +16,8 @@ from ansible_collections.archetype.lab.plugins.plugin_utils._seen import Json
 IN_SYNC = "in sync"
 WORDS = ("unreadable", "foreign", "missing", "wrong", "orphan", IN_SYNC)
 """From the worst to the best: of a link with several ends, the worst counts."""
+_RESTS = re.compile(r"\bnot running(?! as)")
+"""What the detail of a node says that does not run, and would be started."""
 _STATES = ("error", "down", "creating", "pending", "up")
 """From the worst to the best, too."""
 
@@ -30,6 +33,8 @@ class Watched:
         self.facts: dict[str, Json] = {}
         self._words: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
         """Server -> link or node -> its word and detail, where this run compared them."""
+        self._found: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
+        """The same, also where it only foretells what it would do."""
         for server, result in sorted(results.items()):
             facts = result.get("watch") or {}
             now, before = result.get("reconcile"), (facts.get("reconciler") or {}).get("report")
@@ -47,6 +52,8 @@ class Watched:
             drift = (result.get("converge") or {}).get("drift")
             if drift and result.get("certify") and not now:
                 self._words[server] = {(one["sort"], one["name"]): (one["word"], one["detail"]) for one in drift}
+            told = {(str(one["sort"]), str(one["name"])): (str(one["word"]), str(one["detail"] or "")) for one in drift or ()}
+            self._found[server] = self._words.get(server) or told
         self._links = {server: {one["key"]: one for one in found.get("links") or ()} for server, found in self.passes.items()}
 
     @property
@@ -63,6 +70,10 @@ class Watched:
             return "", ""
         details = [f"{server}: {detail or word}" for server, (word, detail) in found if word != IN_SYNC]
         return min((word for _server, (word, _detail) in found), key=_rank), "; ".join(details)
+
+    def rests(self, name: str, server: str) -> str:
+        """That a node does not run, where a comparison found that, in words; also of one that is left alone."""
+        return "not running" if _RESTS.search(self._found.get(server, {}).get(("node", name), ("", ""))[1]) else ""
 
     def standing(self, key: str, servers: t.Sequence[str]) -> tuple[str, str]:
         """How a link stands as its servers know it, and why. Up where it is so on each of them; empty where one knows nothing."""
@@ -125,6 +136,10 @@ class Watched:
             told = self.passes[server] if server in self.fresh else facts.get("reconciler") or {}
             found.update(map(str, told.get("held") or ()))
         return found
+
+    def held_before(self) -> set[str]:
+        """What was left alone when this run came, as the servers keep it."""
+        return {str(name) for server in self.fresh for name in self.passes[server].get("held_before") or ()}
 
     def watcher(self, server: str) -> dict[str, t.Any] | None:
         """The process that watches a server; None where nobody looked."""

@@ -110,7 +110,7 @@ def test_check_mode_tells_exactly_what_differs_and_writes_nothing(story: Story) 
     assert f"tag: {STRANGE} -> {link_of(run, LOCAL)['tags']['srv1']}" in link_of(run, LOCAL)["detail"]
     assert [(one["server"], one["name"]) for one in run.report["orphans"]] == [("srv1", "oldtunnel")]
     assert not run.report["ok"]
-    assert run.links()[OTHER] == ("down", "node d is stopped")
+    assert run.links()[OTHER] == ("down", "node d does not run")
     assert not {"Listen", "Send", "Collect"} & {one["task"] for one in run.results if not one["result"].get("skipped")}
     assert story.snapshots[0] == story.snapshots[1]
 
