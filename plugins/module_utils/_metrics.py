@@ -31,7 +31,7 @@ Sample = tuple[t.Mapping[str, str], float]
 @dataclass(frozen=True)
 class Facts:
     """What the watcher counts itself, by lab, since it started. passes: lab -> what a pass was made for -> how many. dropped: lab -> why a
-    message of another watcher was not taken -> how many."""
+    message of another watcher was not taken -> how many. refused: labs of which the declared state cannot be understood."""
 
     version: str = ""
     started: float = 0.0
@@ -39,6 +39,7 @@ class Facts:
     repairs: t.Mapping[str, int] = field(default_factory=dict)
     failures: t.Mapping[str, int] = field(default_factory=dict)
     dropped: t.Mapping[str, t.Mapping[str, int]] = field(default_factory=dict)
+    refused: t.Collection[str] = ()
 
 
 def path() -> str:
@@ -59,9 +60,9 @@ def render(reports: t.Mapping[str, Report], facts: Facts) -> str:
     tell("archetype_lab_links", "gauge", "Links of a lab on this server, by state.", _counted(labs, "state", STATES, _states))
     tell("archetype_lab_nodes", "gauge", "Nodes of a lab on this server, by how they are.", _counted(labs, "word", WORDS, _words("nodes")))
     tell("archetype_lab_drift", "gauge", "Objects that are not as declared, by how they differ.", _counted(labs, "word", _DRIFT, _drift))
-    tell(
-        "archetype_lab_unreadable", "gauge", "Links and nodes that could not be read.", ((_of(lab), _unreadable(one)) for lab, one in labs)
-    )
+    unreadable = {**{lab: _unreadable(one) for lab, one in labs}, **dict.fromkeys(facts.refused, 1)}
+    what = "Links and nodes that could not be read; 1 also where what is declared of the lab could not."
+    tell("archetype_lab_unreadable", "gauge", what, _each(unreadable))
     tell(
         "archetype_lab_waiting", "gauge", "What could not be mended, and is tried later.", ((_of(lab), _waiting(one)) for lab, one in labs)
     )

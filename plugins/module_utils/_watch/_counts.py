@@ -37,5 +37,5 @@ class Counts:
         self._repairs.pop(lab, None)
         self._failures.pop(lab, None)
 
-    def facts(self, dropped: t.Mapping[str, t.Mapping[str, int]]) -> Facts:
-        return Facts(self._version, self._started, self._passes, self._repairs, self._failures, dropped)
+    def facts(self, dropped: t.Mapping[str, t.Mapping[str, int]], refused: t.Collection[str] = ()) -> Facts:
+        return Facts(self._version, self._started, self._passes, self._repairs, self._failures, dropped, refused)

@@ -80,10 +80,10 @@ def make(open_server: t.Callable[[], Server], lab: str, trigger: str, *, anew: b
     except LabError as error:
         if not _state.path(lab).exists():
             return Outcome()  # it went in this moment, and leaves nothing to tell
-        return _failed(lab, trigger, _said(error_dicts(error)))
+        return note_failure(lab, trigger, _said(error_dicts(error)))
     except Exception as error:  # noqa: BLE001 - a fault of ours in one lab must not leave the others unwatched
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return _failed(lab, trigger, (f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"[:_LONGEST],))
+        return note_failure(lab, trigger, (f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"[:_LONGEST],))
 
 
 def _forgive(lab: str) -> None:
@@ -104,7 +104,7 @@ def _outcome(report: Json, errors: t.Sequence[Json]) -> Outcome:
     return Outcome(report, _said(errors), any(one["type"] == ReadError.__name__ for one in errors), changes=changes)
 
 
-def _failed(lab: str, trigger: str, errors: tuple[str, ...]) -> Outcome:
+def note_failure(lab: str, trigger: str, errors: tuple[str, ...]) -> Outcome:
     """A pass that did not come so far as to write into the journal itself."""
     at = datetime.now(tz=timezone.utc).isoformat(timespec="milliseconds")
     entry = {"at": at, "lab": lab, "trigger": trigger, "seen": [], "done": [], "errors": list(errors), "waiting": [], "ms": 0}

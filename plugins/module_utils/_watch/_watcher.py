@@ -128,6 +128,7 @@ class Watcher:
         self._say_once("labs", ())
         for lab, why in look.refused.items():
             self._say(f"lab {lab} is left alone: {why}")
+            _pass.note_failure(lab, "declared state", (why,))
         for lab in look.gone:
             self._forget(lab)
         for lab, declared in look.fresh.items():
@@ -189,7 +190,7 @@ class Watcher:
 
     def _tell_metrics(self) -> None:
         try:
-            _metrics.write(_metrics.render(self._reports, self._counts.facts(self._peers.dropped())))
+            _metrics.write(_metrics.render(self._reports, self._counts.facts(self._peers.dropped(), self._labs.refused)))
         except LabError as error:
             self._say_once("metrics", (str(error),))
         else:

@@ -123,3 +123,8 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(_metrics, "METRICS_DIR", str(tmp_path / "metrics"))
     with pytest.raises(ApplyError, match="cannot be written"):
         _metrics.write("")
+
+
+def test_a_lab_whose_declared_state_cannot_be_understood_is_seen_by_who_watches_what_cannot_be_read() -> None:
+    text = render({}, Facts(refused=("demo",)))
+    assert 'archetype_lab_unreadable{lab="demo"} 1' in text.splitlines()
