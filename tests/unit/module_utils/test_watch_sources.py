@@ -93,11 +93,11 @@ def test_the_database_is_heard_however_its_messages_are_cut(daemon: Daemon) -> N
         answers.append(received(connection))
 
     thread = daemon.serve(talk)
-    heard = ovsdb.changes(f"unix:{daemon.path}")
-    assert [next(heard) for _ in range(3)] == ["", "", ""]
+    heard = []
     with pytest.raises(ReadError, match="was lost: it closed the connection"):
-        next(heard)
+        heard.extend(ovsdb.changes(f"unix:{daemon.path}"))
     thread.join(10)
+    assert len(heard) in (2, 3)  # what came together with the answer is told by the word that it listens
     request, *echoes = answers
     assert request["method"] == "monitor"
     assert echoes == [{"id": "echo", "result": ["x"], "error": None}] * 2
