@@ -135,7 +135,8 @@ def _complaint(report: t.Mapping[str, t.Any]) -> str:
         return f"lab {report['lab']} is being worked on {report['busy']}; wait until that run has ended"
     wrong = [f"server {name}: {one['reason']}" for name, one in report["servers"].items() if one["state"] != "ok"]
     wrong += [f"link {one['key']}: {one['reason']}" for one in report["links"] if one["state"] == "error"]
-    wrong += [f"node {one['name']}: {one['reason']}" for one in report["nodes"] if one["state"] in ("error", "stopped") and not one["held"]]
+    down = [one for one in report["nodes"] if one["state"] == "error" or (one["state"] == "stopped" and one["name"] not in report["held"])]
+    wrong += [f"node {one['name']}: {one['reason']}" for one in down]
     if any(one["word"] for one in report["links"]):
         wrong += [f"orphan on {one['server']}: {one['name']} ({one['detail'] or one['kind']})" for one in report["orphans"]]
     more = len(wrong) - _MOST

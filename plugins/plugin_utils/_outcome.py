@@ -139,6 +139,8 @@ def describe_change(change: Json) -> str:
         return f"{name} is missing"
     if change.get("action") == "delete":
         return f"{name} is not wanted"
+    if change.get("action") == "start" and not change.get("reason"):
+        return f"{name} is not running"
     details = [differs(str(field), one.get("have"), one.get("want")) for field, one in (change.get("fields") or {}).items()]
     if change.get("reason"):
         details.append(str(change["reason"]))

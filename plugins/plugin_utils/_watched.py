@@ -147,8 +147,8 @@ class Watched:
         return dict(found) if found else None
 
     def last_pass(self, server: str) -> dict[str, t.Any] | None:
-        """When a server last compared what it has with what is declared, why, and what it did."""
-        found = self.passes.get(server)
+        """When a server last compared what it has with what is declared, why, and what it did; before this run where that only looked."""
+        found = (self.facts.get(server, {}).get("reconciler") or {}).get("report") or self.passes.get(server)
         return {name: found.get(name) for name in ("at", "trigger", "ms", "changed", "plan")} if found else None
 
     def journal(self, most: int) -> list[Json]:

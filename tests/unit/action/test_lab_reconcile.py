@@ -102,3 +102,10 @@ def test_the_lock_of_a_run_that_goes_on_is_left(monkeypatch: pytest.MonkeyPatch)
     assert played.run(retries=1)["failed"]
     assert played.lock is not None
     assert played.slept == [2]
+
+
+def test_who_works_on_the_lab_is_told_with_what_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = {"token": this_run()["token"], "owner": "root on vm", "since": "2026-11-21T11:00:00+00:00", "lab": "x"}
+    found = Played(monkeypatch, BUSY, lock=lock).run(retries=0)
+    assert found["locked_by"] == {"owner": "root on vm", "since": "2026-11-21T11:00:00+00:00"}
+    assert "locked_by" not in Played(monkeypatch, BUSY).run(retries=0), "it was given back meanwhile"

@@ -217,6 +217,7 @@ def test_of_a_held_node_whose_server_is_unreachable_nobody_knows():
     results = {**looked(held=["c", CROSS]), "srv2": {"unreachable": "timed out"}}
     report = make_report(PLAN, results, predicted=True, at=NOW)
     assert node_of(report, "c") == ("error", "server srv2 is unreachable")
+    assert "node c: server srv2 is unreachable" in lab_report._complaint(report)
     assert link_of(report) == ("error", "server srv2 is unreachable")
 
 
@@ -297,3 +298,11 @@ def test_a_deployment_that_is_foretold_says_what_would_not_change_and_for_how_lo
     assert {one["since"] for one in report["links"] if one["state"] == "pending"} == {""}
     assert node_of(report, "c")[0] == "stopped"
     assert link_of(report) == ("down", "node c does not run")
+
+
+def test_a_look_is_not_the_last_pass():
+    results = looked()
+    kept_report = passed("srv1", trigger="time")["reconcile"]
+    results["srv1"].update(passed("srv1", trigger="reconciled by root"))
+    results["srv1"]["watch"] = {"watcher": None, "reconciler": {"report": kept_report, "held": [], "journal": []}}
+    assert make_report(PLAN, results, predicted=True, at=NOW)["servers"]["srv1"]["last_pass"]["trigger"] == "time"
