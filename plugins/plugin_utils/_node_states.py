@@ -45,6 +45,12 @@ class NodeStates:
         outcome = self.outcomes[node["server"]]
         return str((outcome.readiness or {}).get(name, {}).get("since") or outcome.starts.get(object_of(node), ""))
 
+    def started(self, name: str) -> bool:
+        """Whether this run started a node that was there, and did not run."""
+        node = self.nodes[name]
+        changes = self.outcomes[node["server"]].changes_of({object_of(node)})
+        return not self.predicted and any(one.get("action") == "start" and one.get("kind") in ("container", "vm") for one in changes)
+
     def rests(self, name: str) -> str:
         """That a node does not run, as it was observed before this run foretold what it would do; nothing where that is not known."""
         node = self.nodes[name]

@@ -156,9 +156,13 @@ class _Reporter:
         }
 
     def _since(self, key: str, state: str, reason: str) -> str:
-        """Since when a link is in this state. What would be done to it is in no state yet."""
+        """Since when a link is in this state. What would be done to it is in no state yet; a cable was down till its nodes were started."""
         if state == "pending" and not self.looking:
             return ""
+        link = self.links[key]
+        ends = {end["node"] for end in link["endpoints"]}.intersection(self.nodes) if is_cable(key, link) else set()
+        if state == "up" and any(self.devices.started(name) for name in ends):
+            return self.at
         return self.watched.since(key, self.links[key]["servers"], "error" if reason.startswith(_HELD) else state, self.at)
 
     def _node(self, name: str, state: str, reason: str) -> dict[str, t.Any]:

@@ -306,3 +306,13 @@ def test_a_look_is_not_the_last_pass():
     results["srv1"].update(passed("srv1", trigger="reconciled by root"))
     results["srv1"]["watch"] = {"watcher": None, "reconciler": {"report": kept_report, "held": [], "journal": []}}
     assert make_report(PLAN, results, predicted=True, at=NOW)["servers"]["srv1"]["last_pass"]["trigger"] == "time"
+
+
+def test_a_cable_is_up_since_the_node_at_its_end_was_started():
+    start = {"action": "start", "kind": "container", "name": PLAN["nodes"]["c"]["container"], "label": "c", "fields": {}, "reason": ""}
+    results = {server: {**passed(server), "certify": certified(server)} for server in PLAN["slices"]}
+    results["srv2"].update(passed("srv2", changes=[start]))
+    report = make_report(PLAN, results, at=NOW)
+    since = {one["key"]: one["since"] for one in report["links"]}
+    assert since == {LOCAL: UP["since"], CROSS: NOW, LAN: UP["since"], "management": UP["since"]}
+    assert f"mended on srv2: container {start['name']} is not running" in render_report(report)
