@@ -34,7 +34,7 @@ options:
     description:
       - Whether a server that could not be observed is a failure.
       - With V(false) the plan is for looking only, as M(archetype.lab.lab_report) does. Never converge with it.
-      - Such a plan is not refused for what is in the way on servers, such as a foreign container with the name of a node; comparing tells that.
+      - Such a plan is not refused for what is in the way on servers, such as a foreign container with the name of a node.
     type: bool
     default: true
 seealso:
