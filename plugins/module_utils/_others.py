@@ -26,7 +26,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._ports_model import 
 from ansible_collections.archetype.lab.plugins.module_utils._tunnel_marks import family_of, tags_of
 
 _Signature = tuple[int, int, int]
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 @dataclass(frozen=True)

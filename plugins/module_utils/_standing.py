@@ -109,10 +109,10 @@ def prove(lab: str, proofs: t.Mapping[str, tuple[bool, str, str]], now: float) -
     return _change(lab, stand)
 
 
-def _entry(before: Entry | None, state: State, reason: str, now: float, proven: t.Mapping[str, str] = _UNPROVEN) -> Entry:
+def _entry(before: Entry | None, state: State, reason: str, now: float, proven: t.Mapping[str, str] | None = None) -> Entry:
     same = before is not None and before["state"] == state
     since = before["since"] if before is not None and same else _iso(now)
-    return {"state": state, "reason": reason, "since": since, "proven": dict(proven)}
+    return {"state": state, "reason": reason, "since": since, "proven": dict(proven or _UNPROVEN)}
 
 
 def _change(lab: str, stand: t.Callable[[Standing], Standing]) -> Standing:

@@ -41,7 +41,8 @@ def dump(server: Server, lab: str = "") -> dict[str, Any]:
         "ports": {name: row for name, row in tables["Port"].items() if not of_lab(row["external_ids"])},
         "interfaces": {name: row for name, row in tables["Interface"].items() if name in devices and not of_lab(devices[name])},
         "devices": {name: one for name, one in devices.items() if not of_lab(one)},
-        "files": sorted(one for one in files if not lab or f"/{lab}" not in one),
+        # Whose turn it is on the server is written by whoever has it.
+        "files": sorted(one for one in files if (not lab or f"/{lab}" not in one) and not one.startswith("/run/archetype-lab/work ")),
         "bridges": run("ovs-vsctl", "list-br"),
         "settings": run("ovs-vsctl", "--columns=other_config,external_ids", "list", "Open_vSwitch"),
     }

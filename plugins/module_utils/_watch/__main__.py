@@ -7,9 +7,7 @@
 
 from __future__ import annotations
 
-import sys
-
 from ansible_collections.archetype.lab.plugins.module_utils._watch._main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

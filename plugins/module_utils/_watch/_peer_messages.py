@@ -125,7 +125,7 @@ def decode(key: bytes, datagram: bytes) -> Message:
     numbers = [told[name] for name in _NUMBERS]
     if not (
         all(isinstance(one, str) and 0 < len(one) <= LONGEST_NAME for one in names)
-        and all(type(one) is int and 0 <= one < _HIGHEST for one in numbers)
+        and all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one < _HIGHEST for one in numbers)
         and all(isinstance(one, bool) for one in told["nodes"].values())
         and told["part"] < told["parts"]
     ):

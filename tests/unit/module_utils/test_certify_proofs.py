@@ -18,8 +18,8 @@ LINK = Link(KEY, 1500, (Endpoint("a", "eth1", "s1", "pa"), Endpoint("b", "eth1",
 ALL = list(KINDS)
 
 
-def seen(kinds=ALL, *, carrier=True, error=""):
-    frames = [{"link": KEY, "source": "b:eth1", "target": "a:eth1", "kinds": kinds}]
+def seen(kinds=None, *, carrier=True, error=""):
+    frames = [{"link": KEY, "source": "b:eth1", "target": "a:eth1", "kinds": ALL if kinds is None else kinds}]
     return {"frames": frames, "ports": {"a:eth1": {"carrier": carrier, "error": error}}}
 
 

@@ -217,7 +217,7 @@ def test_a_folder_that_somebody_still_writes_into_goes_in_the_end(run_dir: Path,
     _lock.acquire("demo", "ann", "one")
     _lock.forget("demo", "one")
     assert not (run_dir / "labs" / "demo").exists()
-    monkeypatch.setattr(shutil, "rmtree", lambda _folder: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only file system")))
+    monkeypatch.setattr(shutil, "rmtree", lambda _folder: (one for one in ()).throw(OSError(errno.EROFS, "Read-only file system")))
     _lock.acquire("demo", "ann", "one")
     with pytest.raises(ApplyError, match="cannot be removed"):
         _lock.forget("demo", "one")

@@ -169,7 +169,7 @@ def test_a_locked_lab_is_left_alone_and_has_a_pass_when_it_is_given_back(watch: 
 
 def test_a_server_at_work_is_tried_again_soon_and_the_reason_is_kept(watch: Watch) -> None:
     watch.loop.event("docker", "", watch.now)
-    for _ in range(5):
+    for _turn in range(5):
         todo = watch.due()
         assert todo == Pass("a", "docker")
         watch.loop.began("a", watch.now)
@@ -200,7 +200,7 @@ def test_what_could_not_be_read_is_not_kept_by_what_waits_for_long(watch: Watch)
 def test_what_failed_without_saying_when_is_tried_again_ever_later(watch: Watch) -> None:
     watch.loop.event("ovsdb", "", watch.now)
     gaps = []
-    for _ in range(12):
+    for _turn in range(12):
         watch.make(watch.due(), failed=True)
         before = watch.now
         watch.due()

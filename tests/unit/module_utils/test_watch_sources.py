@@ -158,7 +158,7 @@ def test_docker_tells_of_containers_by_the_lab_they_are_of(daemon: Daemon) -> No
 
     daemon.serve(version, events)
     heard = docker.changes("archetype-lab", daemon.path)
-    assert [next(heard) for _ in range(4)] == ["", "a", "b", ""]
+    assert [next(heard) for _turn in range(4)] == ["", "a", "b", ""]
     with pytest.raises(ReadError, match="dockerd ended the connection"):
         next(heard)
     assert asked[0].startswith(b"GET /v1.41/events?filters=%7B%22type%22%3A%20%5B%22container%22%5D%2C")
@@ -211,7 +211,7 @@ def test_half_a_message_of_the_kernel_is_nothing() -> None:
 
 def test_the_same_event_is_there_once_and_can_come_again() -> None:
     inbox = Inbox()
-    for _ in range(1000):
+    for _turn in range(1000):
         inbox.put(Event("ovsdb"))
         inbox.put(Event("docker", "a"))
     assert inbox.take(0) == [Event("ovsdb"), Event("docker", "a")]
@@ -258,7 +258,7 @@ def test_a_lost_source_is_tried_until_it_is_back_and_that_is_told(monkeypatch: p
         heard += inbox.take(0.2)
     # The first words of both lives may have come together, as one.
     assert set(heard) == {Event("docker", "", back=True), Event("docker", "a"), Event("docker", "b")}
-    assert [said.get(timeout=5) for _ in range(4)] == [
+    assert [said.get(timeout=5) for _turn in range(4)] == [
         "docker: not there",
         "docker: listening again",
         "docker: gone",
