@@ -105,6 +105,7 @@ def test_every_change_has_its_cause(story: Story) -> None:
         "c:eth2": {"update port"},
         "c:eth2--new:eth1": {"create tunnel"},
         "c:eth2--old:eth1": {"delete tunnel"},
+        "edit": {"update state"},
     }
     assert {"create container", "create sandbox"} <= labels["srv2"]["new"]
     assert {"delete container", "delete sandbox"} <= labels["srv2"]["old"]
