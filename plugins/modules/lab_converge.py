@@ -234,7 +234,8 @@ def main() -> None:
                 return remove(server, params["lab"], run)
             given = params["declared"]
             keep = _state.kept_of(str(given.get("lab")), given, hold=params["hold"], taken_back=params["take_back"])
-            return converge(server, Declared.from_params(keep), run, keep)
+            declared = Declared.from_params(keep)
+            return converge(server, declared.without_links(declared.taken_back), run, keep)
 
     run_module(module, work)
 
