@@ -124,7 +124,7 @@ def test_what_is_lost_is_mended(world: World, lab: Lab) -> None:
 def test_a_changed_far_end_changes_only_its_link(world: World, lab: Lab) -> None:
     lab.links[1]["endpoints"] = ["a:eth2", "host:fe-other"]
     run = world.deploy(lab.write()).green()
-    assert set(run.changed_labels("srv1")) == {"a:eth2"}
+    assert set(run.changed_labels("srv1")) == {"a:eth2", NAME}
     assert not run.changes()["srv2"]
     assert ("fe-other" in world.devices("srv1"), "fe-host2" in world.devices("srv1")) == (True, False)
 
