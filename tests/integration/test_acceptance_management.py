@@ -265,7 +265,7 @@ def test_external_access_is_nat_on_request(managed: World, story: Story) -> None
         assert who(managed, story.lab, "far", url) == ""
         story.lab.topology["mgmt"]["external-access"] = True
         run = managed.deploy(story.lab.write()).green()
-        assert {change[1] for changes in run.changes().values() for change in changes} == {"firewall", "sysctl"}
+        assert {change[1] for changes in run.changes().values() for change in changes} == {"firewall", "state", "sysctl"}
         assert who(managed, story.lab, "far", url) == managed.testbed.server("srv3").address
         assert who(managed, story.lab, "web", url) == managed.testbed.server("srv1").address
         assert pings(managed, story.lab, "mid", controller)
