@@ -82,7 +82,7 @@ def test_a_server_that_fails_in_the_middle_takes_no_half_links_with_it(
     world.testbed.server("srv2").daemon("start", daemon)
     mended = world.deploy(lab).green()
     assert mended.changes()["srv3"] == []
-    assert {change[3] for change in mended.changes()["srv1"]} == {"a:eth1", HALF}
+    assert {change[3] for change in mended.changes()["srv1"]} == {"a:eth1", HALF, lab.name}
     assert carrier(world, lab, "eth1") == "1"
     with pinging(world, ("srv1", lab.container("a"), "10.7.0.2")):
         pass
@@ -116,7 +116,7 @@ def test_a_server_that_fails_leaves_the_others_their_segment_and_their_managemen
     world.testbed.server("srv2").daemon("start", "dockerd")
     mended = world.deploy(lab).green()
     assert mended.changes()["srv3"] == []
-    assert {change[3] for change in mended.changes()["srv1"]} == {"a:eth1", HALF}
+    assert {change[3] for change in mended.changes()["srv1"]} == {"a:eth1", HALF, lab.name}
 
 
 def test_a_node_that_ends_at_once_is_an_error_of_that_node_only(world: World, lab: Lab) -> None:

@@ -314,7 +314,7 @@ def test_what_the_device_saved_outlives_it_unless_its_configuration_is_enforced(
         labs.lab.nodes[node]["env"] = {"ADDED": "by the test"}
     labs.lab.write()
     run = labs.world.deploy(labs.lab).green()
-    assert {change[3].partition(":")[0] for change in run.changes()[PLACES["eos"]]} == {"eos"}
+    assert {change[3].partition(":")[0] for change in run.changes()[PLACES["eos"]]} == {"eos", labs.lab.name}
     assert run.changes()["srv1"] == []
     seen = everything(labs)
     check_interfaces(seen)
