@@ -104,7 +104,7 @@ report:
     nodes: {description: One entry for each node., type: list, elements: dict}
     notes: {description: What the user should know., type: list, elements: str}
     servers: {description: "Each server with its C(state) and C(reason), its C(watcher) and its C(last_pass).", type: dict}
-    busy: {description: Who else works on the lab and since when, as C(by root on host since TIME); empty where nobody does., type: str}
+    busy: {description: "Who else works on the lab and since when, as C(by root on host since TIME); empty where nobody does.", type: str}
     mended: {description: What M(archetype.lab.lab_reconcile) put right., type: list, elements: dict}
     orphans: {description: What belongs to the lab and is not declared., type: list, elements: dict}
     waiting: {description: What could not be mended and is tried again later., type: list, elements: dict}
