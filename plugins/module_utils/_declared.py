@@ -427,6 +427,11 @@ class Declared:
     hold: tuple[str, ...] = ()
     taken_back: tuple[str, ...] = ()
 
+    @property
+    def wires(self) -> frozenset[str]:
+        """Names of all ports and tunnels."""
+        return frozenset({*(port.name for port in self.ports), *(one.name for one in self.tunnels)})
+
     def held(self) -> frozenset[str]:
         """Names of the objects that are left alone: those of links and nodes that are held. A node's own ports are left alone with it.
 

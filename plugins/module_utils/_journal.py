@@ -19,6 +19,7 @@ import typing as t
 from datetime import datetime, timezone
 
 from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
 
 JOURNAL_DIR = "/var/log/archetype-lab"
@@ -48,6 +49,34 @@ def write(lab: str, entry: t.Mapping[str, t.Any]) -> LabError | None:
     except OSError as error:
         return ApplyError(f"{target} cannot be written: {error.strerror}", hint="see that the disk has room", objects=(lab,))
     return None
+
+
+def note(
+    lab: str,
+    trigger: str,
+    *,
+    server: str = "",
+    at: str = "",
+    seen: t.Sequence[str] = (),
+    done: t.Iterable[Change] = (),
+    errors: t.Iterable[object] = (),
+    waiting: t.Sequence[t.Mapping[str, t.Any]] = (),
+    ms: int = 0,
+) -> LabError | None:
+    """Append what a pass or a run came to. at: when it began; without it, now. What could not be written is returned and not raised."""
+    told = {"server": server, "at": at}
+    return write(
+        lab,
+        {
+            **{name: value for name, value in told.items() if value},
+            "trigger": trigger,
+            "seen": list(seen),
+            "done": [change.to_line() for change in done],
+            "errors": [str(error) for error in errors],
+            "waiting": list(waiting),
+            "ms": ms,
+        },
+    )
 
 
 def _append(target: str, line: bytes) -> int:

@@ -43,7 +43,7 @@ def watcher() -> Json:
 
 def _report(lab: str) -> Json | None:
     """The last pass, with links as they stand now: certification has proven them since."""
-    found, _damage = _run_files.read(lab, "report.json")
+    found, _damage = _run_files.read(lab, _run_files.REPORT)
     if not found:
         return None
     standing = _standing.load(lab)

@@ -64,10 +64,8 @@ class Outcome:
         """Write what was done into the journal, where what the watcher does is, too. took: seconds. It stops nothing where that fails."""
         if run.check or not (self.changes or self.errors):
             return
-        done = [change.to_line() for change in self.changes]
-        errors = [str(error) for error in self.errors]
-        told = {"seen": [], "done": done, "errors": errors, "waiting": [], "ms": round(1000 * took)}
-        lost = _journal.write(lab, {"server": server, "trigger": f"{trigger} by {run.owner}", **told})
+        who, ms = f"{trigger} by {run.owner}", round(1000 * took)
+        lost = _journal.note(lab, who, server=server, done=self.changes, errors=self.errors, ms=ms)
         if lost is not None:
             self.result["warnings"] = [str(lost)]
 

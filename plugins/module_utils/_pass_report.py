@@ -32,7 +32,6 @@ class Pass:
     lab: str
     owner: str = "someone"
     token: str = ""
-    ended: str = ""
     trigger: str = "run"
     check: bool = False
     diff: bool = False
@@ -64,11 +63,6 @@ class Course:
         """What was changed, without what was tried in vain."""
         lost = {name for error in self.errors for name in error.objects}
         return [change for layer in LAYERS for change in self.layers.get(layer, ()) if change.name not in lost]
-
-    @property
-    def wires(self) -> frozenset[str]:
-        """Names of all ports and tunnels that are declared."""
-        return frozenset({*(port.name for port in self.declared.ports), *(one.name for one in self.declared.tunnels)})
 
 
 def report_of(
@@ -107,7 +101,7 @@ def report_of(
         "waiting": [
             {"name": name, "failures": one.failures, "next": _iso(one.next), "reason": one.reason}
             for name, one in sorted(tries.waiting(begun + took / 1000).items())
-            if name not in course.wires
+            if name not in declared.wires
         ],
         "coming": list(course.result.get("held") or ()),
         "held": sorted(declared.hold),

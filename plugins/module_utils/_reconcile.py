@@ -45,8 +45,6 @@ if t.TYPE_CHECKING:
 
 _ROUNDS = 4
 """How often a pass is planned without what was refused, until nothing is refused any more."""
-REPORT = "report.json"
-"""The last pass, for whoever asks how the lab is: told anew in each pass, so that it needs no disk."""
 _FAILURES = ("wrong", "foreign")
 """What an error makes of a link or node when something was tried. What could not be read was not."""
 _HEAVY = 3
@@ -64,34 +62,38 @@ def reconcile(server: Server, todo: Pass, declared: t.Mapping[str, t.Any] | None
     when something is not as declared in the end.
     """
     if todo.check:
-        return _pass(server, todo, _keep(todo, declared), now)
+        return _pass(server, todo, *_declared(todo, declared), now)
     _lock.refuse_if_held(todo.lab, todo.token)
     with _lock.at_work(todo.lab, patience=0.0 if todo.patient else _lock.PATIENCE):
         _lock.refuse_if_held(todo.lab, todo.token)
-        return _pass(server, todo, _keep(todo, declared), now)
+        return _pass(server, todo, *_declared(todo, declared), now)
 
 
-def _keep(todo: Pass, declared: t.Mapping[str, t.Any] | None) -> Json:
-    """What is declared, with what is held. It is read when nobody else works here, as it may have changed, or gone, before."""
-    kept = _state.load(todo.lab)
-    if declared is not None:
-        return _state.kept_of(todo.lab, declared, hold=todo.hold, taken_back=())
-    if kept is None:
+def _declared(todo: Pass, given: t.Mapping[str, t.Any] | None) -> tuple[Declared, Json | None]:
+    """What is declared, with what is held; and the same for the server to keep, None where it keeps just that.
+
+    It is read when nobody else works here, as it may have changed, or gone, before.
+    """
+    known = _state.load(todo.lab)
+    if given is not None:
+        keep = _state.kept_of(known, given, hold=todo.hold, taken_back=())
+        return Declared.from_params(keep), keep if keep != known else None
+    if known is None:
         raise UndeclaredError(
             f"nothing is declared for lab {todo.lab} on this server", hint="deploy the lab, or give declared", objects=(todo.lab,)
         )
-    if kept.get("lab") != todo.lab or kept.get("format", FORMAT) != FORMAT:
+    if known.get("lab") != todo.lab or known.get("format", FORMAT) != FORMAT:
         raise ReadError(
             f"{_state.path(todo.lab)} is not a declared state of lab {todo.lab} in format {FORMAT}",
             hint="deploy the lab again",
             objects=(todo.lab,),
         )
-    return _state.kept_of(todo.lab, kept, hold=todo.hold, taken_back=kept.get("taken_back") or ())
+    keep = _state.kept_of(known, known, hold=todo.hold, taken_back=known.get("taken_back") or ())
+    return Declared.from_params(keep), keep if keep != known else None
 
 
-def _pass(server: Server, todo: Pass, keep: Json, now: t.Callable[[], float]) -> Json:
+def _pass(server: Server, todo: Pass, declared: Declared, keep: Json | None, now: t.Callable[[], float]) -> Json:
     begun, clock = now(), time.monotonic()
-    declared = Declared.from_params(keep)
     tries = _backoff.load(todo.lab)
     course = Course(declared)
     try:
@@ -103,7 +105,7 @@ def _pass(server: Server, todo: Pass, keep: Json, now: t.Callable[[], float]) ->
     return _finish(todo, course, tries, begun, now(), round(1000 * (time.monotonic() - clock)))
 
 
-def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: Course, begun: float) -> None:
+def _go(server: Server, todo: Pass, keep: Json | None, tries: _backoff.Tries, course: Course, begun: float) -> None:
     waiting = frozenset(tries.waiting(begun)) if todo.patient else frozenset()
     converger, stages = _plan(server, todo, keep, tries, course, waiting)
     course.seen = [change for layer, changes in stages.changes().items() if layer != "state" for change in changes]
@@ -127,19 +129,17 @@ def _go(server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: C
 
 
 def _plan(
-    server: Server, todo: Pass, keep: Json, tries: _backoff.Tries, course: Course, waiting: frozenset[str]
+    server: Server, todo: Pass, keep: Json | None, tries: _backoff.Tries, course: Course, waiting: frozenset[str]
 ) -> tuple[Converger, Stages]:
     """Planned without what is refused: what somebody else has in the way of one link must not keep the others from being mended."""
-    declared = Declared.from_params(keep)
+    declared = course.declared
     wanted = declared.without_links(declared.taken_back)
-    known = _state.load(todo.lab)
     doubted = frozenset(node for node in _nodes(declared) if tries.level(node) > 1)
     waits = not todo.patient
     patience = None if waits else 0.0
     run = Run(
         todo.owner,
         todo.token,
-        todo.ended,
         check=todo.check,
         diff=todo.diff,
         patience=patience,
@@ -151,7 +151,7 @@ def _plan(
     course.waiting = waiting | spare
     for place in range(_ROUNDS):
         now = replace(run, spare=spare)
-        converger = Converger(server, wanted, now, keep if keep != known else None, starting=todo.starting)
+        converger = Converger(server, wanted, now, keep, starting=todo.starting)
         try:
             return converger, converger.plan()
         except Errors as several:
@@ -179,7 +179,7 @@ def _anew(declared: Declared, tries: _backoff.Tries, todo: Pass) -> frozenset[st
     """What lighter mending did not help: the port or tunnel itself at first, then all that its link has here."""
     if todo.check:
         return frozenset()
-    levels = {name: tries.level(name) for name in Course(declared).wires}
+    levels = {name: tries.level(name) for name in declared.wires}
     heavy = {name for name, level in levels.items() if level >= _HEAVY}
     cables = (link.key for link in declared.links if _carriers.is_cable(link))
     links = {key for key in cables if not heavy.isdisjoint(declared.objects_of([key]))}
@@ -210,7 +210,7 @@ def _finish(todo: Pass, course: Course, tries: _backoff.Tries, begun: float, end
         if unwritten is not None:
             report["warnings"] = [str(unwritten)]
         last = {name: value for name, value in report.items() if name not in ("declared", "diff")}
-        errors += _noting(lambda: _run_files.write(todo.lab, REPORT, last))
+        errors += _noting(lambda: _run_files.write(todo.lab, _run_files.REPORT, last))
     if errors:
         raise PartialResult(errors, {name: value for name, value in report.items() if name != "errors"})
     return report
@@ -240,7 +240,7 @@ def _count(
     foreign is in its way, or waits, did not fail: nothing was tried. So what was in the way needs only to go."""
     tried = [error for error in course.errors if course.planned and not isinstance(error, (BlockedError, ForeignError, ReadError))]
     failed = {one.name: one.detail for one in _drift.drift(course.declared, (), tried) if one.word in _FAILURES and one.sort != "server"}
-    failed.update({name: error.message for error in tried for name in error.objects if name in course.wires})
+    failed.update({name: error.message for error in tried for name in error.objects if name in course.declared.wires})
     failed = {name: reason for name, reason in failed.items() if name not in course.waiting}
     for name, reason in sorted(failed.items()):
         tries.failed([name], reason, now)
@@ -258,16 +258,7 @@ def _write_journal(
     seen = [
         f"{one.sort} {one.name}: {one.word}" + (f" ({one.detail})" if one.detail else "") for one in before if one.word != _drift.IN_SYNC
     ]
-    done = [change.to_line() for change in course.done]
-    if not done and report["errors"] == (_run_files.read(todo.lab, REPORT)[0].get("errors") or []):
+    if not course.done and report["errors"] == (_run_files.read(todo.lab, _run_files.REPORT)[0].get("errors") or []):
         return None
-    return _journal.write(
-        todo.lab,
-        {
-            **{name: report[name] for name in ("at", "lab", "server", "trigger", "ms")},
-            "seen": seen,
-            "done": done,
-            "errors": [str(error) for error in errors],
-            "waiting": report["waiting"],
-        },
-    )
+    told = {name: report[name] for name in ("at", "server", "waiting", "ms")}
+    return _journal.note(todo.lab, todo.trigger, seen=seen, done=course.done, errors=errors, **told)

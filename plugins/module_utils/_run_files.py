@@ -19,6 +19,9 @@ import typing as t
 from ansible_collections.archetype.lab.plugins.module_utils import _server
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
 
+REPORT = "report.json"
+"""The last pass, for whoever asks how the lab is: told anew in each pass, so that it needs no disk."""
+
 Content = dict[str, t.Any]
 
 

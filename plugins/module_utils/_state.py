@@ -40,10 +40,10 @@ def load(lab: str) -> dict[str, t.Any] | None:
 
 
 def kept_of(
-    lab: str, declared: t.Mapping[str, t.Any], *, hold: t.Collection[str] | None, taken_back: t.Collection[str]
+    known: t.Mapping[str, t.Any] | None, declared: t.Mapping[str, t.Any], *, hold: t.Collection[str] | None, taken_back: t.Collection[str]
 ) -> dict[str, t.Any]:
-    """What is kept of a run: the slice, and what the run said beside it. hold: None leaves held what is held. Raises ReadError."""
-    held = (load(lab) or {}).get("hold") or () if hold is None else hold
+    """What is kept of a run: its slice, and what it said beside that. hold: None leaves held what is held in known, kept before."""
+    held = (known or {}).get("hold") or () if hold is None else hold
     told = {"hold": sorted(set(held)), "taken_back": sorted(set(taken_back))}
     kept = {name: value for name, value in declared.items() if name not in told}
     return {**kept, **{name: values for name, values in told.items() if values}}

@@ -233,7 +233,9 @@ def main() -> None:
             if params["state"] == "absent":
                 return remove(server, params["lab"], run)
             given = params["declared"]
-            keep = _state.kept_of(str(given.get("lab")), given, hold=params["hold"], taken_back=params["take_back"])
+            hold = params["hold"]
+            known = _state.load(str(given.get("lab"))) if hold is None else None  # one that is damaged is then made anew
+            keep = _state.kept_of(known, given, hold=hold, taken_back=params["take_back"])
             declared = Declared.from_params(keep)
             return converge(server, declared.without_links(declared.taken_back), run, keep)
 

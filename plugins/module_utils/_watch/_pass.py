@@ -106,13 +106,11 @@ def _outcome(report: Json, errors: t.Sequence[Json]) -> Outcome:
 
 def note_failure(lab: str, trigger: str, errors: tuple[str, ...]) -> Outcome:
     """A pass that did not come so far as to write into the journal itself."""
-    at = datetime.now(tz=timezone.utc).isoformat(timespec="milliseconds")
-    entry = {"at": at, "lab": lab, "trigger": trigger, "seen": [], "done": [], "errors": list(errors), "waiting": [], "ms": 0}
     try:
-        _journal.write(lab, entry)
-    except (LabError, OSError) as error:
-        return Outcome(errors=(*errors, str(error)))
-    return Outcome(errors=errors)
+        lost = _journal.note(lab, trigger, errors=errors)
+    except LabError as error:  # a file whose name is no lab's
+        lost = error
+    return Outcome(errors=errors if lost is None else (*errors, str(lost)))
 
 
 def locked(lab: str) -> bool:

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils import _journal, _lock, _running, _server, _state
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError, LockedError, ReadError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ForeignError, LabError, LockedError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult
 from ansible_collections.archetype.lab.plugins.module_utils._watch import _instance, _pass, _watcher
 from ansible_collections.archetype.lab.plugins.module_utils._watch._labs import Labs
@@ -274,6 +274,12 @@ def test_whatever_a_pass_raises_is_told_and_written_down(
     assert str(error) in outcome.errors[0]
     assert [one["errors"] for one in journal] == [list(outcome.errors)]
     assert outcome.report is None
+
+
+def test_what_could_not_be_written_down_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_journal, "write", lambda *_what: ApplyError("the journal cannot be written"))
+    keep("a")
+    assert made(monkeypatch, ReadError("no answer")).errors == ("no answer", "the journal cannot be written")
 
 
 def test_a_lab_that_goes_while_a_pass_begins_is_no_failure(monkeypatch: pytest.MonkeyPatch, journal: list[dict[str, Any]]) -> None:
