@@ -9,26 +9,17 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.archetype.lab.plugins.plugin_utils._config_files import FileProblem, keep
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
+from ansible_collections.archetype.lab.plugins.plugin_utils._quiet import QuietAction
 
 MODULE = "archetype.lab.lab_config"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_diff = True
-
+class ActionModule(QuietAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        # The server's system log would get the arguments, and passwords are among them.
-        variables = {**(task_vars or {}), "ansible_no_target_syslog": True}
-        found = plain(self._execute_module(module_name=MODULE, module_args=dict(self._task.args), task_vars=variables))
-        found.pop("invocation", None)
-        result.update(found)
+        result.update(plain(self.call(task_vars, module_name=MODULE, module_args=dict(self._task.args))))
         dest = self._task.args.get("dest")
         if dest and not result.get("failed"):
             self._write(result, os.path.realpath(os.path.expanduser(str(dest))))

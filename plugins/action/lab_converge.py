@@ -9,22 +9,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.archetype.lab.plugins.plugin_utils._quiet import QuietAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
-    TRANSFERS_FILES = False
+class ActionModule(QuietAction):
     _supports_async = True
-    _supports_check_mode = True
-    _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         apart = bool(self._task.async_val) and not self._connection.has_native_async
-        # The server's system log would get the arguments.
-        variables = {**(task_vars or {}), "ansible_no_target_syslog": True}
-        result.update(self._execute_module(task_vars=variables, wrap_async=apart))
-        result.pop("invocation", None)
+        result.update(self.call(task_vars, wrap_async=apart))
         if not apart:
             self._remove_tmp_path(self._connection._shell.tmpdir)  # noqa: SLF001 - as Ansible's own does
         return result

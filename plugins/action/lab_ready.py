@@ -12,11 +12,11 @@ import math
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
 from ansible_collections.archetype.lab.plugins.plugin_utils._progress import Progress, pending
+from ansible_collections.archetype.lab.plugins.plugin_utils._quiet import QuietAction
 
 MODULE = "archetype.lab.lab_ready"
 FIRST = 3.0
@@ -25,14 +25,10 @@ STEP = 10.0
 """Seconds of each later one, and so between two words."""
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-
+class ActionModule(QuietAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        # The server's system log would get the arguments, and passwords are among them.
-        variables = {**(task_vars or {}), "ansible_no_target_syslog": True}
+        variables = task_vars or {}
         progress = Progress(str(variables.get("inventory_hostname") or "this server"))
         left, step = _seconds(self._task.args.get("wait")), FIRST
         calls: list[dict[str, t.Any]] = []
@@ -54,8 +50,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _look(self, wait: float, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """One call of the module; what it takes is checked there, and so is a C(wait) that is no number."""
         args = {**self._task.args, **({} if math.isnan(wait) else {"wait": math.ceil(wait)})}
-        found: dict[str, t.Any] = plain(self._execute_module(module_name=MODULE, module_args=args, task_vars=variables))
-        found.pop("invocation", None)
+        found: dict[str, t.Any] = plain(self.call(variables, module_name=MODULE, module_args=args))
         return found
 
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.archetype.lab.plugins.plugin_utils._plain import plain
+from ansible_collections.archetype.lab.plugins.plugin_utils._quiet import QuietAction
 from ansible_collections.archetype.lab.plugins.plugin_utils._runs import has_ended
 
 MODULE = "archetype.lab.lab_reconcile"
@@ -23,20 +22,14 @@ TRANSIENT = frozenset({"LockedError", "ReadError"})
 """What may be over in a moment: another process at work, and a daemon that is being restarted. Nothing was done before them."""
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_diff = True
-
+class ActionModule(QuietAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         result.update(self.mend(task_vars or {}))
         return result
 
-    def mend(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def mend(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the module returned, the last time that it was called."""
-        # The server's system log would get the arguments, and what is declared has secrets in it.
-        variables = {**task_vars, "ansible_no_target_syslog": True}
         args = dict(self._task.args)
         left, delay = _number(args.get("retries"), 3), _number(args.get("delay"), 2)
         while True:
@@ -48,8 +41,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 time.sleep(delay)
 
     def _call(self, module: str, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        found: dict[str, t.Any] = plain(self._execute_module(module_name=module, module_args=args, task_vars=variables))
-        found.pop("invocation", None)
+        found: dict[str, t.Any] = plain(self.call(variables, module_name=module, module_args=args))
         return found
 
     def _holder(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -14,34 +14,26 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.archetype.lab.plugins.plugin_utils._library import read_library
+from ansible_collections.archetype.lab.plugins.plugin_utils._quiet import QuietAction
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
-    TRANSFERS_FILES = False
-    _supports_check_mode = True
-    _supports_diff = True
-
+class ActionModule(QuietAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args = dict(self._task.args)
-        # The server's system log would get the arguments, of which one is the key.
-        variables = {**(task_vars or {}), "ansible_no_target_syslog": True}
         if args.get("state", "present") == "present":
             try:
                 library = read_library()
             except OSError as error:
                 return {**result, "failed": True, "msg": f"the library of the collection cannot be read on the controller: {error}"}
             args.update(version=library.version, files=library.files)
-            told = self._execute_module(module_args=args, task_vars=variables)
+            told = self.call(task_vars, module_args=args)
             if told.get("needs_library"):
-                told = self._execute_module(module_args={**args, "archive": library.archive}, task_vars=variables)
+                told = self.call(task_vars, module_args={**args, "archive": library.archive})
         else:
-            told = self._execute_module(module_args=args, task_vars=variables)
+            told = self.call(task_vars, module_args=args)
         result.update(told)
-        result.pop("invocation", None)
         result.pop("needs_library", None)
         self._remove_tmp_path(self._connection._shell.tmpdir)  # noqa: SLF001 - as Ansible's own does
         return result
