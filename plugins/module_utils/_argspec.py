@@ -292,6 +292,16 @@ def lab_option(*, required: bool = True) -> Spec:
     return {"lab": {"type": "str", "required": required}}
 
 
+def run_options() -> Spec:
+    """What every module that makes a server as declared takes, and who calls it."""
+    return {
+        "declared": {"type": "dict"},
+        "hold": {"type": "list", "elements": "str"},
+        "owner": {"type": "str", "default": "someone"},
+        "token": {"type": "str", "default": "", "no_log": False},
+    }
+
+
 def state_options(*choices: str, default: str = "present") -> Spec:
     """state and prune. prune deletes what the lab owns and the list does not name; it needs the full list."""
     return {

@@ -186,6 +186,7 @@ errors:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archetype.lab.plugins.module_utils import _state
+from ansible_collections.archetype.lab.plugins.module_utils._argspec import lab_option, run_options
 from ansible_collections.archetype.lab.plugins.module_utils._converge import converge
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Declared
 from ansible_collections.archetype.lab.plugins.module_utils._outcome import Run
@@ -197,18 +198,15 @@ from ansible_collections.archetype.lab.plugins.module_utils._server import Serve
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "lab": {"type": "str"},
-            "declared": {"type": "dict"},
+            **lab_option(required=False),
+            **run_options(),
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "take_back": {"type": "list", "elements": "str", "default": []},
-            "hold": {"type": "list", "elements": "str"},
             "wave": {"type": "int"},
             "blocked": {"type": "dict", "default": {}},
             "patience": {"type": "int", "default": -1},
             "recreate": {"type": "list", "elements": "str", "default": []},
             "restart": {"type": "list", "elements": "str", "default": []},
-            "owner": {"type": "str", "default": "someone"},
-            "token": {"type": "str", "default": "", "no_log": False},
             "ended": {"type": "str", "default": ""},
         },
         required_if=[("state", "present", ["declared"]), ("state", "absent", ["lab"])],

@@ -176,7 +176,7 @@ errors:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.archetype.lab.plugins.module_utils import _state
-from ansible_collections.archetype.lab.plugins.module_utils._argspec import lab_option
+from ansible_collections.archetype.lab.plugins.module_utils._argspec import lab_option, run_options
 from ansible_collections.archetype.lab.plugins.module_utils._pass_report import Pass
 from ansible_collections.archetype.lab.plugins.module_utils._reconcile import reconcile
 from ansible_collections.archetype.lab.plugins.module_utils._runner import PartialResult, run_module
@@ -187,10 +187,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **lab_option(),
-            "declared": {"type": "dict"},
-            "hold": {"type": "list", "elements": "str"},
-            "owner": {"type": "str", "default": "someone"},
-            "token": {"type": "str", "default": "", "no_log": False},
+            **run_options(),
             "patient": {"type": "bool", "default": False},
             "retries": {"type": "int", "default": 3},
             "delay": {"type": "int", "default": 2},
