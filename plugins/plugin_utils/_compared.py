@@ -37,11 +37,9 @@ def _compare(what: str, have: Json | None, want: Json) -> list[str]:
         return [f"{what} is missing"]
     open_ones = {name for name in _LEFT_OPEN if not want.get(name)}
     if want.get("device") == "tap":
-        open_ones |= {"mac"}
+        open_ones.add("mac")  # it is the guest's own, and no device of the server has it
     if want.get("device") in _OFF_BRIDGE:
         open_ones |= _ON_BRIDGE
-    if want.get("device") == "tap":
-        open_ones.add("mac")  # it is the guest's own, and no device of the server has it
     fields = [name for name in _COMPARED if name in want and name in have and name not in open_ones and have[name] != want[name]]
     words = [differs(name, have[name], want[name]) for name in fields]
     if have.get("impairment") and not want.get("impairment"):
