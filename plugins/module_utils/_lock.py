@@ -23,11 +23,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, LockedError, ReadError
 
 EXPIRES = 1800.0
 """Seconds after the last sign of life of its run after which a lock is stale."""
+
+SILENT = 300.0
+"""Seconds after the last sign of life of its run after which a lock keeps the watcher off no more, though still other runs: what is
+declared was kept before anything was changed, so both work towards the same."""
 
 PATIENCE = 600.0
 """Seconds to wait for one's turn: a lab of many nodes takes minutes to start, as does what an ended run left at work."""
@@ -50,6 +54,9 @@ class Lock:
 
     def stale(self, now: float) -> bool:
         return not self.touched - self.expires <= now < self.ends
+
+    def silent(self, now: float) -> bool:
+        return now >= self.touched + min(SILENT, self.expires)
 
     def same_run(self, lab: str, owner: str, token: str) -> bool:
         """Whether this is the lock of that run. One that has no token is told from others by its owner and lab."""
@@ -118,17 +125,23 @@ def current(lab: str, *, now: float | None = None) -> Lock | None:
 
 
 def held(lab: str) -> bool:
-    """Whether a run has the lock now. For who asks often: most times there is no such file, and nothing is read."""
-    return path(lab).exists() and current(lab) is not None
+    """Whether a run has the lock now, and is not silent. For the watcher, which asks often: most times there is no such file."""
+    if not path(lab).exists():
+        return False
+    now = time.time()
+    lock = current(lab, now=now)
+    return lock is not None and not lock.silent(now)
 
 
-def refuse_if_held(lab: str, token: str, *, now: float | None = None) -> None:
+def refuse_if_held(lab: str, token: str, *, watching: bool = False, now: float | None = None) -> None:
     """Raises LockedError when another run has the lock; takes nothing. For what works between runs, and never against one.
 
     To be asked where it counts: inside C(at_work), as a run takes the lock before it waits for its turn.
+    watching: only by a run that is not silent.
     """
-    lock = current(lab, now=now)
-    if lock is not None and not (token and lock.token == token):
+    moment = time.time() if now is None else now
+    lock = current(lab, now=moment)
+    if lock is not None and not (token and lock.token == token) and not (watching and lock.silent(moment)):
         raise _locked(lock)
 
 
@@ -229,13 +242,9 @@ def _check(found: Lock) -> None:
 
 
 def _store(lock: Lock) -> None:
-    target = path(lock.lab)
-    made = target.with_suffix(".new")
     try:
         _server.make_run_dir(lock.lab)
-        made.write_text(json.dumps(asdict(lock)), encoding="utf-8")
-        made.chmod(0o600)
-        made.replace(target)
+        _whole_files.write(path(lock.lab), json.dumps(asdict(lock)))
     except OSError as error:
         raise _failed(error) from error
 

@@ -63,9 +63,9 @@ def reconcile(server: Server, todo: Pass, declared: t.Mapping[str, t.Any] | None
     """
     if todo.check:
         return _pass(server, todo, *_declared(todo, declared), now)
-    _lock.refuse_if_held(todo.lab, todo.token)
+    _lock.refuse_if_held(todo.lab, todo.token, watching=todo.patient)
     with _lock.at_work(todo.lab, patience=0.0 if todo.patient else _lock.PATIENCE):
-        _lock.refuse_if_held(todo.lab, todo.token)
+        _lock.refuse_if_held(todo.lab, todo.token, watching=todo.patient)
         return _pass(server, todo, *_declared(todo, declared), now)
 
 

@@ -171,9 +171,23 @@ def test_a_lab_is_held_while_its_run_is_alive(monkeypatch: pytest.MonkeyPatch) -
     assert not _lock.held("demo")
     _lock.acquire("demo", "ann", "one")
     assert _lock.held("demo")
-    later = time.time() + _lock.EXPIRES
+    later = time.time() + _lock.SILENT
     monkeypatch.setattr(time, "time", lambda: later)
     assert not _lock.held("demo")
+    _lock.acquire("demo", "ann", "one")  # it only took long
+    assert _lock.held("demo")
+
+
+def test_a_run_that_has_been_silent_keeps_other_runs_off_and_not_the_watcher() -> None:
+    _lock.acquire("demo", "ann", "one", now=START)
+    late = START + _lock.SILENT
+    with pytest.raises(LockedError):
+        _lock.refuse_if_held("demo", "", now=late)
+    with pytest.raises(LockedError):
+        _lock.acquire("demo", "bob", "two", now=late)
+    with pytest.raises(LockedError):
+        _lock.refuse_if_held("demo", "", watching=True, now=late - 1)
+    _lock.refuse_if_held("demo", "", watching=True, now=late)
 
 
 def test_who_works_between_runs_is_refused_while_another_run_has_the_lock_and_takes_none(run_dir: Path) -> None:
