@@ -20,7 +20,7 @@ import threading
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 from ansible_collections.archetype.lab.plugins.module_utils._steps import Step
 
@@ -165,7 +165,4 @@ def _write(path: str, boots: t.Mapping[str, Boot]) -> None:
         node: {"container": boot.container, "sandbox": boot.sandbox, "done": boot.done, "again": boot.again}
         for node, boot in sorted(boots.items())
     }
-    new = f"{path}.new"
-    with open(new, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
-        json.dump({"format": FORMAT, "nodes": nodes}, stream)
-    os.replace(new, path)
+    _whole_files.write(path, json.dumps({"format": FORMAT, "nodes": nodes}))

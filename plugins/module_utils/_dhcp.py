@@ -20,7 +20,7 @@ import shutil
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _dhcp_daemon, _programs, _server
+from ansible_collections.archetype.lab.plugins.module_utils import _dhcp_daemon, _programs, _server, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._dhcp_config import config_of, config_path, files_of, folder_of, root_of
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, Errors, LabError, ReadError
@@ -171,10 +171,7 @@ def _write(lab: str, want: Management) -> None:
         with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400), "wb") as file:
             file.write(content)
             os.fchown(file.fileno(), uid, -1)
-    new = f"{config_path(lab)}.new"
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
-        file.write(config_of(lab, want, _dhcp_daemon.index_of(want.device), name))
-    os.replace(new, config_path(lab))
+    _whole_files.write(config_path(lab), config_of(lab, want, _dhcp_daemon.index_of(want.device), name))
 
 
 def _remove(lab: str) -> None:

@@ -20,7 +20,7 @@ import shutil
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _running, _unpack
+from ansible_collections.archetype.lab.plugins.module_utils import _running, _unpack, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
 
@@ -208,19 +208,12 @@ def _read(path: str) -> tuple[str | None, int]:
 
 
 def _write(path: str, text: str, mode: int, folder_mode: int) -> None:
-    folder, new = os.path.dirname(path), f"{path}.new"
+    folder = os.path.dirname(path)
     try:
         os.makedirs(folder, exist_ok=True)
         if folder_mode == 0o700:
             os.chmod(folder, folder_mode)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(new)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
+        _whole_files.write(path, text, mode=mode, sync=True)
     except OSError as error:
         raise ApplyError(f"{path} cannot be written: {error.strerror}", hint="see that the disk has room", objects=(path,)) from error
 

@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ansible_collections.archetype.lab.plugins.module_utils import _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError
 
 METRICS_DIR = "/run/archetype-lab-metrics"
@@ -153,16 +154,10 @@ def _number(value: float) -> str:
 
 def write(text: str) -> None:
     """In one piece, for everybody to read. Raises ApplyError."""
-    made = os.path.join(METRICS_DIR, f".{FILE}.new")
     try:
         with contextlib.suppress(FileExistsError):
             os.mkdir(METRICS_DIR)
             os.chmod(METRICS_DIR, 0o755)  # noqa: S103 - whatever the umask of the watcher is, the collector reads it
-        with open(
-            os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644), "w", encoding="utf-8"
-        ) as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(text)
-        os.replace(made, path())
+        _whole_files.write(path(), text, mode=0o644)
     except OSError as error:
         raise ApplyError(f"{path()} cannot be written: {error.strerror}", hint="see that /run has room") from error

@@ -15,13 +15,12 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
 import threading
 import typing as t
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Probe
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 
@@ -205,20 +204,10 @@ def _alone(lab: str) -> t.Iterator[None]:
 
 
 def _store(lab: str, nodes: t.Mapping[str, Known]) -> None:
-    path = path_of(lab)
     values = {node: {"boot": one.boot, "ready_at": one.ready_at, "done": one.done} for node, one in sorted(nodes.items())}
-    made = ""
     try:
-        handle, made = tempfile.mkstemp(prefix="ready.json.", suffix=".new", dir=os.path.dirname(path))
-        with open(handle, "w", encoding="utf-8") as stream:
-            json.dump({"format": FORMAT, "nodes": values}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(made, path)
+        _whole_files.write(path_of(lab), json.dumps({"format": FORMAT, "nodes": values}), sync=True)
     except OSError as error:
-        if made:
-            with contextlib.suppress(OSError):
-                os.unlink(made)
         raise _unwritable(lab, error) from error
 
 

@@ -16,7 +16,7 @@ import json
 import os
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
 
 REPORT = "report.json"
@@ -45,17 +45,11 @@ def damaged(path: str, why: str, lab: str) -> LabError:
 
 
 def write(lab: str, name: str, content: t.Mapping[str, t.Any]) -> None:
-    """In one piece: whoever reads finds what was there before, or all of this. Raises ApplyError."""
+    """In one piece, see C(_whole_files.py). Raises ApplyError."""
     path = _server.run_path(lab, name)
-    made = f"{path}.new"
     try:
         _server.make_run_dir(lab)
-        with open(
-            os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
-        ) as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(json.dumps(content, sort_keys=True) + "\n")
-        os.replace(made, path)
+        _whole_files.write(path, json.dumps(content, sort_keys=True) + "\n")
     except OSError as error:
         raise ApplyError(f"{path} cannot be written: {error.strerror}", hint="see that /run has room", objects=(lab,)) from error
 

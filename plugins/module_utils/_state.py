@@ -13,7 +13,7 @@ import shutil
 import typing as t
 from pathlib import Path
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ReadError
 
@@ -90,14 +90,9 @@ def _unfinished(target: Path) -> Path:
 
 
 def _write(target: Path, text: str) -> None:
-    made = _unfinished(target)
     try:
         _server.make_state_dir()
-        with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(target)
+        _whole_files.write(target, text, sync=True)
     except OSError as error:
         raise ApplyError(f"{target} cannot be written: {error}", hint="see that the disk has room", objects=(str(target),)) from error
 

@@ -12,12 +12,11 @@ when the last of them goes, it is what it was. The note is lost in a reboot, as 
 from __future__ import annotations
 
 import json
-import os
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, ReadError
 
@@ -184,8 +183,5 @@ def _write_note(note: Note) -> None:
         path.unlink(missing_ok=True)
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = path.with_name(f"{path.name}.new")
     text = json.dumps({name: {"was": one.was, "value": one.value, "labs": list(one.labs)} for name, one in note.items()}, sort_keys=True)
-    with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    made.replace(path)
+    _whole_files.write(path, text)

@@ -17,7 +17,7 @@ import threading
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.archetype.lab.plugins.module_utils import _server
+from ansible_collections.archetype.lab.plugins.module_utils import _server, _whole_files
 
 FORMAT = 1
 NAME = ".images"
@@ -47,15 +47,9 @@ class Cache:
         if not self.changed:
             return
         there = {path: list(values) for path, values in sorted(self.known.items()) if os.path.exists(path)}
-        path = _path()
         with contextlib.suppress(OSError):
             _server.make_state_dir()
-            new = f"{path}.new"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(new)
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
-                json.dump({"format": FORMAT, "images": there}, file)
-            os.replace(new, path)
+            _whole_files.write(_path(), json.dumps({"format": FORMAT, "images": there}))
             self.changed = False
 
 

@@ -20,7 +20,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils import _carriers, _run_files, _server, _state
+from ansible_collections.archetype.lab.plugins.module_utils import _carriers, _run_files, _server, _state, _whole_files
 from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
 from ansible_collections.archetype.lab.plugins.module_utils._watch._peer_messages import (
     KEY_FILE,
@@ -314,12 +314,5 @@ def next_start() -> int:
     start = max(before + 1, int(time.time() * 1000))
     with contextlib.suppress(OSError):  # then it is the clock alone that others go by
         _server.make_state_dir()
-        made = f"{path}.new"
-        with open(
-            os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "w", encoding="ascii"
-        ) as file:
-            file.write(f"{start}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(made, path)
+        _whole_files.write(path, f"{start}\n", sync=True)
     return start
