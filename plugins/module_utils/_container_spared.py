@@ -13,7 +13,7 @@ from ansible_collections.archetype.lab.plugins.module_utils import _ownership as
 from ansible_collections.archetype.lab.plugins.module_utils._container_order import Order
 from ansible_collections.archetype.lab.plugins.module_utils._container_read import HaveContainers
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import MEND_TOO, ApplyError, LabError
 
 
 def spared_of(want: t.Sequence[Container], have: HaveContainers, lab: str, names: t.Collection[str]) -> frozenset[str]:
@@ -48,7 +48,7 @@ def cannot_join(want: Container, have: HaveContainers, order: Order, spared: t.C
         if leader and leader in spared and (container is None or not container.running):
             return ApplyError(
                 f"node {want.node} is not started: it joins container {name}, which is left alone and does not run",
-                hint=f"let {name} be mended as well, or start it",
+                hint=f"{MEND_TOO}, or start it",
                 objects=(want.name,),
             )
     return None

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.archetype.lab.plugins.module_utils import _container_spec as spec
 from ansible_collections.archetype.lab.plugins.module_utils._container_model import ContainersPlan, NodePlan
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import AGAIN, ApplyError, LabError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._waves import Workers
 
 if t.TYPE_CHECKING:
@@ -75,6 +75,6 @@ def check_interfaces(server: Server, nodes: t.Sequence[NodePlan], containers: t.
 def no_interface(node: NodePlan, names: t.Iterable[str]) -> LabError:
     return ApplyError(
         f"node {node.want.node} cannot be started: its sandbox {node.want.sandbox} has no interface {', '.join(names)}",
-        hint="make its ports first: lab_container with state=present, then ovs_port_vlan, then state=started",
+        hint=f"{AGAIN}; with modules alone: lab_container with state=present, ovs_port_vlan, then state=started",
         objects=(node.want.name,),
     )

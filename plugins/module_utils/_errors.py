@@ -10,6 +10,12 @@ Everything raised on purpose is a C(LabError). A message says what is wrong, on 
 
 from __future__ import annotations
 
+AGAIN = "run deploy_lab or reconcile_lab again"
+"""For what whoever calls one module does by another, and a user of the playbooks does not do at all."""
+MAKE_BRIDGE = f"{AGAIN}, or make it with archetype.lab.ovs_bridge"
+MEND_TOO = "run reconcile_lab without its link or node in lab_hold, which mends it as well"
+"""For what is in the way and is left alone: it is held, or waits for its next try."""
+
 
 class LabError(Exception):
     """Base of all errors that are shown to a user as they are.

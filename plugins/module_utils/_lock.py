@@ -179,7 +179,7 @@ def _wait_for(guard: int, lab: str, deadline: float) -> None:
             if time.monotonic() >= deadline:
                 who = os.pread(guard, 400, 0).decode(errors="replace") or "another process"
                 what = f"{who} still is at work on this server, perhaps for a run that has ended"
-                hint = "look for lab_converge, lab_vm and archetype-lab-watch in its list of processes, and run again"
+                hint = "wait until it has ended, and run again; if it hangs, end that process on the server"
                 raise LockedError(what, hint=hint, objects=(lab,)) from error
             time.sleep(0.05)
         else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import MEND_TOO, ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NetOp
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsOp, OvsState
 
@@ -152,7 +152,7 @@ def _has_its_place(change: Change, names: t.Sequence[str]) -> ForeignError:
     label = f" ({change.label})" if change.label else ""
     return ForeignError(
         f"port {change.name}{label} cannot be as it is wanted: in its place is port {', '.join(names)}, which is left alone",
-        hint=f"let {', '.join(names)} be mended as well",
+        hint=MEND_TOO,
         objects=(change.name,),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import AGAIN, MEND_TOO, ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsPort
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import LINK, ROLE, Alias, describe_owner, owner_of, parse_alias
@@ -130,7 +130,7 @@ class Owned:
         where = f"sandbox {port.sandbox} has an interface {port.interface} that does not lead to a port of this lab"
         if outside is not None:
             where += f" but to {outside.name}; that belongs to: {device_owner(outside, self.lab)}"
-        return [ForeignError(where, hint="remove it, or make the sandbox again", objects=(port.name,))]
+        return [ForeignError(where, hint=f"remove it, or remove container {port.sandbox} and {AGAIN}", objects=(port.name,))]
 
     def _taken_tags(self, port: Port, owned: set[str]) -> list[LabError]:
         """Tags that a port which is not of this lab uses, as the bridge has them now."""
@@ -146,7 +146,7 @@ class Owned:
                 what = f"tag {tag} of {described(port)} is used on bridge {other.bridge} by port {other.name}"
                 owner = "this lab, and is left alone" if ours else describe_owner(other.external_ids)
                 objects = (port.name,) if ours else (port.name, other.name)
-                hint = f"let {other.name} be mended as well" if ours else "plan again"
+                hint = MEND_TOO if ours else f"remove {other.name}, or deploy again so that another tag is chosen"
                 errors.append(ForeignError(f"{what}; it belongs to: {owner}", hint=hint, objects=objects))
         return errors
 

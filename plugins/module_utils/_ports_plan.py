@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import UNMENDED, Change, differences
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, BlockedError, LabError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._errors import AGAIN, MAKE_BRIDGE, ApplyError, BlockedError, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NetOp, NewInside, NewVeth, SetDevice
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsOp, OvsPort, PutPort
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX, INTERFACE, LAB, LINK, NODE, ROLE, parse_alias
@@ -82,8 +82,7 @@ class _Planner:
             works += self.remove_inside("not declared")
         on_bridge = tuple(sorted(port.name for port in self.want.ports if port.device in BRIDGED))
         if on_bridge and not self.bridge_exists:
-            hint = "make it with archetype.lab.ovs_bridge"
-            blocked.append(ApplyError(f"there is no bridge {self.want.bridge} on this server", hint=hint, objects=on_bridge))
+            blocked.append(ApplyError(f"there is no bridge {self.want.bridge} on this server", hint=MAKE_BRIDGE, objects=on_bridge))
         for port in self.want.ports:
             work = self.inside_work(port) if port.device in INSIDE else self.work_for(port)
             if work is not None:
@@ -111,7 +110,7 @@ class _Planner:
         if port.device in OUTSIDE:
             return []
         if port.sandbox and port.sandbox not in self.have.sandboxes:
-            hint = "deploy the lab again, or start it with archetype.lab.lab_container"
+            hint = f"{AGAIN}, or start it with archetype.lab.lab_container"
             return [BlockedError(f"{described(port)}: its sandbox {port.sandbox} does not run", hint=hint, objects=(port.name,))]
         return in_the_way(port, interface_of(port, self.have)[1])
 

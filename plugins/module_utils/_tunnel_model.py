@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import Change
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Tunnel
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ForeignError, LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import MEND_TOO, ForeignError, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import DropDevice, NewVxlan, SetDevice
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, PutPort
 
@@ -68,7 +68,7 @@ def _has_its_place(name: str, others: t.Sequence[str]) -> ForeignError:
     told = ", ".join(others)
     return ForeignError(
         f"tunnel {name} cannot be as it is wanted: its VNI or its tag is still that of {told}, which is left alone",
-        hint=f"let {told} be mended as well",
+        hint=MEND_TOO,
         objects=(name,),
     )
 

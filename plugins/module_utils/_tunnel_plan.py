@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.archetype.lab.plugins.module_utils._changes import UNMENDED, Action, Change, differences
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Tunnel, TunnelLink
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ForeignError, LabError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._errors import MAKE_BRIDGE, ApplyError, ForeignError, LabError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, DropDevice, NewVxlan, SetDevice
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import DropPort, OvsPort, PutPort
 from ansible_collections.archetype.lab.plugins.module_utils._ownership import IFINDEX, LAB, LINK
@@ -89,8 +89,7 @@ class _Planner:
     def result(self) -> TunnelsPlan:
         blocked: list[LabError] = []
         if self.want and self.bridge not in self.have.ovs.bridges:
-            hint = "make it with archetype.lab.ovs_bridge"
-            blocked.append(ApplyError(f"there is no bridge {self.bridge} for the tunnels", hint=hint, objects=(self.bridge,)))
+            blocked.append(ApplyError(f"there is no bridge {self.bridge} for the tunnels", hint=MAKE_BRIDGE, objects=(self.bridge,)))
         return TunnelsPlan(
             tuple(self.changes),
             tuple(self.drop_ports),

@@ -7,6 +7,6 @@
 
 from __future__ import annotations
 
-MAKE_ANEW = "ask for the machine to be made anew with lab_recreate, which loses what the machine wrote"
+MAKE_ANEW = "make the machine anew with deploy_lab -e lab_recreate=NODE, which loses what it wrote"
 PREPARE = "run archetype.lab.prepare_servers with -e lab_server_vms=true"
 """Of a server that lacks libvirt, QEMU, or programs that machines need."""

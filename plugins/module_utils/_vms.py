@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 
 from ansible_collections.archetype.lab.plugins.module_utils import _lock, _ready
 from ansible_collections.archetype.lab.plugins.module_utils._declared_vm import Access, Vm
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, LabError, VerifyError, raise_all
+from ansible_collections.archetype.lab.plugins.module_utils._errors import AGAIN, ApplyError, LabError, VerifyError, raise_all
 from ansible_collections.archetype.lab.plugins.module_utils._layer import LayerResult
 from ansible_collections.archetype.lab.plugins.module_utils._ready_state import probed
 from ansible_collections.archetype.lab.plugins.module_utils._vm_apply import apply, clear, ending
@@ -198,7 +198,7 @@ def _lacking_taps(found: VmsPlan) -> list[LabError]:
             errors.append(
                 ApplyError(
                     f"node {one.want.node} cannot be started: this server has no tap {', '.join(lacking)}",
-                    hint="make its ports first, with ovs_port_vlan and device=tap",
+                    hint=f"{AGAIN}, or make it with archetype.lab.ovs_port_vlan and device=tap",
                     objects=(one.want.name,),
                 )
             )

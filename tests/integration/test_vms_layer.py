@@ -279,7 +279,8 @@ def test_a_port_that_was_removed_comes_back_and_a_tap_that_was_made_anew_restart
     vms.run("ip", "link", "delete", "lvt-r1")
     lacking = vms.as_predicted(machine())
     assert lacking["msg"] == (
-        "node r1 cannot be started: this server has no tap lvt-r1; make its ports first, with ovs_port_vlan and device=tap"
+        "node r1 cannot be started: this server has no tap lvt-r1; run deploy_lab or reconcile_lab again, or make it with"
+        " archetype.lab.ovs_port_vlan and device=tap"
     )
     assert vms.pid("lv-r1") == pid
     ok(vms.taps("r1"))

@@ -161,7 +161,7 @@ def ask(run: frames.RunId, request: t.Mapping[str, t.Any], *, timeout: float) ->
 def _gone(lab: str, cause: str) -> ReadError:
     return ReadError(
         f"no listener of this certification of lab {lab} runs on this server ({cause})",
-        hint="run step listen first, with the same lab and token, and collect before its lifetime is over",
+        hint="run deploy_lab or certify_lab again; with the module alone, run step listen first, with the same lab and token",
         objects=(lab,),
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import MAKE_BRIDGE, ApplyError
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import (
     DropBridge,
     DropPort,
@@ -90,11 +90,8 @@ class Rows:
     def _put_port(self, op: PutPort) -> None:
         bridge = self._bridges.get(op.bridge)
         if bridge is None:
-            raise ApplyError(
-                f"port {op.name} cannot be added: there is no bridge {op.bridge}",
-                hint="make it with archetype.lab.ovs_bridge",
-                objects=(op.name,),
-            )
+            what = f"port {op.name} cannot be added: there is no bridge {op.bridge}"
+            raise ApplyError(what, hint=MAKE_BRIDGE, objects=(op.name,))
         if op.name in self._ports and self._ports[op.name][1] is not bridge:
             self._drop_port(DropPort(op.name, op.bridge))
         row = self._ports[op.name][0] if op.name in self._ports else self._new_port(op.name, bridge, "")

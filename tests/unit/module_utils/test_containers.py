@@ -322,7 +322,7 @@ def test_present_makes_everything_and_starts_only_sandboxes(docker: FakeDocker) 
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_a_node_is_not_started_without_its_interfaces(docker: FakeDocker, check_mode: bool) -> None:
     want = node(interfaces=("eth1", "eth2"))
-    with pytest.raises(LabError, match=r"no interface eth1, eth2; make its ports first.*ovs_port_vlan"):
+    with pytest.raises(LabError, match=r"no interface eth1, eth2; run deploy_lab .*ovs_port_vlan"):
         run(docker, want, check_mode=check_mode)
     run(docker, want, state="present")
     with pytest.raises(LabError, match=r"node r1 cannot be started: its sandbox demo-r1\.sb has no interface eth2;"):

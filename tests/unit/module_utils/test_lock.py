@@ -139,7 +139,7 @@ def test_one_process_at_a_time_works_and_the_next_waits_for_it() -> None:
 
 
 def test_waiting_for_another_process_ends() -> None:
-    who = f"process {os.getpid()}, which works on lab demo, still is at work .* archetype-lab-watch"
+    who = f"process {os.getpid()}, which works on lab demo, still is at work .* end that process on the server"
     with _lock.at_work("demo"), pytest.raises(LockedError, match=who), _lock.at_work("other", patience=0.1):
         pytest.fail("two at once")
     with _lock.at_work("demo", patience=0.1):

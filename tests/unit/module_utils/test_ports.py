@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
-from ansible_collections.archetype.lab.plugins.module_utils._errors import ApplyError, ForeignError, LabError, ReadError, VerifyError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import AGAIN, ApplyError, ForeignError, LabError, ReadError, VerifyError
 from ansible_collections.archetype.lab.plugins.module_utils._layer import LayerResult
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, SetDevice
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsInterface, OvsPort
@@ -330,7 +330,7 @@ def test_a_sandbox_that_does_not_run_is_predicted_and_is_an_error_of_its_ports_i
     result = box.run(PORTS[1], other)
     assert [change.name for change in result.changes] == ["ap8"]
     assert [str(error) for error in result.errors] == [
-        "port ap1 (r1:eth1): its sandbox x.r1.sandbox does not run; deploy the lab again, or start it with archetype.lab.lab_container"
+        "port ap1 (r1:eth1): its sandbox x.r1.sandbox does not run; " + AGAIN + ", or start it with archetype.lab.lab_container"
     ]
     assert list(box.ovs.ports) == ["ap8"]
 

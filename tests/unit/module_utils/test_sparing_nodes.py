@@ -19,7 +19,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._container_plan impo
 from ansible_collections.archetype.lab.plugins.module_utils._container_sandboxes import apply_sandboxes
 from ansible_collections.archetype.lab.plugins.module_utils._containers import foreseen
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Container, Healthcheck
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import MEND_TOO, LabError
 from tests.unit.module_utils.container_nodes import IMAGES, node, ok, run, server_of
 from tests.unit.module_utils.docker_fake import FakeDocker
 
@@ -140,7 +140,7 @@ def test_a_node_that_joins_a_spared_one_that_does_not_run_is_told_so(docker: Fak
     lines, errors, unmet = done(docker, node("a"), other, node("c"), spared={"a"})
     joined = "demo-a.sb" if how == "network" else "demo-a"
     message = f"node b is not started: it joins container {joined}, which is left alone and does not run"
-    assert errors == [f"{message}; let {joined} be mended as well, or start it"]
+    assert errors == [f"{message}; {MEND_TOO}, or start it"]
     assert [str(error) for error in foreseen(found)] == errors
     assert lines == ["+ sandbox demo-c.sb (c)", "+ container demo-c (c)"]
     assert unmet == {"a": GONE, "b": "was not started"}

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.archetype.lab.plugins.module_utils import _ports, _tunnels
 from ansible_collections.archetype.lab.plugins.module_utils._declared import Port, Tunnel, TunnelLink
 from ansible_collections.archetype.lab.plugins.module_utils._docker._port import DockerContainer
-from ansible_collections.archetype.lab.plugins.module_utils._errors import LabError
+from ansible_collections.archetype.lab.plugins.module_utils._errors import MEND_TOO, LabError
 from ansible_collections.archetype.lab.plugins.module_utils._layer import LayerResult
 from ansible_collections.archetype.lab.plugins.module_utils._netlink._port import Device, Tap
 from ansible_collections.archetype.lab.plugins.module_utils._ovsdb._port import OvsInterface, OvsPort
@@ -121,7 +121,7 @@ def test_a_port_whose_place_a_spared_one_has_is_told_and_others_are_made(box: Bo
     result = box.ports(renamed, TWO, spared={"ap1"})
     assert lines(result) == ["+ port ap2 (r1:eth2)"]
     assert [str(error) for error in result.errors] == [
-        "port ap9 (r1:eth1) cannot be as it is wanted: in its place is port ap1, which is left alone; let ap1 be mended as well"
+        "port ap9 (r1:eth1) cannot be as it is wanted: in its place is port ap1, which is left alone; " + MEND_TOO
     ]
     foreseen = box.ports(renamed, TWO, spared={"ap1"}, check=True)
     assert (lines(foreseen), [error.message for error in foreseen.errors]) == ([], [result.errors[0].message])
@@ -133,7 +133,7 @@ def test_no_port_gets_the_tag_that_a_spared_one_of_another_link_has(box: Box) ->
     box.retag("ap1", 118)
     with pytest.raises(
         LabError,
-        match=r"tag 118 of port ap2 .* is used on bridge arch-ovs by port ap1; it belongs to: this lab, and is left alone; let ap1 be",
+        match=r"tag 118 of port ap2 .* is used on bridge arch-ovs by port ap1; it belongs to: this lab, and is left alone; run",
     ):
         box.ports(ONE, replace(TWO, tag=118), spared={"ap1"})
     assert lines(box.ports(ONE, replace(TWO, tag=118, link="k1"), spared={"ap1"})) != []
@@ -180,7 +180,7 @@ def test_a_tunnel_that_needs_what_a_spared_one_has_is_told_and_left(box: Box) ->
     todo, errors = box.tunnels(LEFT, replace(RIGHT, tag=118), spared={"k1"})
     assert lines(todo) == []
     assert [str(error) for error in errors] == [
-        "tunnel atr cannot be as it is wanted: its VNI or its tag is still that of atl, which is left alone; let atl be mended as well"
+        "tunnel atr cannot be as it is wanted: its VNI or its tag is still that of atl, which is left alone; " + MEND_TOO
     ]
     assert todo.foreseen == errors
     assert box.ovs.ports["atr"].tag == 102
