@@ -176,6 +176,7 @@ def _enter(stack: contextlib.ExitStack, name: str, within: int | None) -> int:
 
 
 def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
+    """Not as C(_whole_files.py) does it: the node could keep the lock of the new file, or have that open already."""
     new = f".{name}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new, dir_fd=folder)

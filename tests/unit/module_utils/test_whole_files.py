@@ -166,7 +166,7 @@ def test_one_at_a_time_makes_it(path: Path) -> None:
 
 
 def _writer(path: str, letter: str) -> None:
-    for number in range(100):
+    for number in range(30):
         _whole_files.write(path, letter * (LARGE + number))
 
 
