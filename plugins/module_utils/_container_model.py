@@ -69,7 +69,7 @@ class ContainersPlan:
     """changes: for the result. failed: names of nodes that an earlier stage gave up, filled while the plan is carried out.
 
     again: nodes whose commands run once more. unmet: nodes that others cannot go on waiting for, with the reason, filled as well.
-    held: nodes that are on their way, where nobody waited for them; put_off: of these, those to which nothing was done. Filled as well.
+    coming: nodes that are on their way, where nobody waited for them; put_off: of these, those to which nothing was done. Filled as well.
     renewed: sandboxes whose interfaces were said to be made anew.
     replan: plans again without what is done to some, which may change what is done to those that join them.
     """
@@ -91,7 +91,7 @@ class ContainersPlan:
     again: list[str] = field(default_factory=list)
     renewed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
-    held: list[str] = field(default_factory=list)
+    coming: list[str] = field(default_factory=list)
     put_off: set[str] = field(default_factory=set)
     replan: t.Callable[[t.Collection[str]], ContainersPlan] | None = None
 

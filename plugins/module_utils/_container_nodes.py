@@ -47,7 +47,7 @@ def apply_nodes(
 
     wave: nodes of later waves are left alone, all are done without it. blocked: nodes that failed in an earlier wave, with the reason:
     they are not tried again, and who waits for one of them is not started. after: the wave up to which all was done already.
-    waits: whether what takes its time is waited for; otherwise it is left to the next run, in C(found.held), and delays are left out.
+    waits: whether what takes its time is waited for; otherwise it is left to the next run, in C(found.coming), and delays are left out.
     """
     worker = Worker(server, found, waits=waits)
     before = dict(blocked or {})

@@ -26,7 +26,7 @@ class Worker(Workers[NodePlan]):
     """Work on the nodes of a plan for containers."""
 
     def __init__(self, server: Server, found: ContainersPlan, *, waits: bool = True) -> None:
-        super().__init__(found.failed, found.held, waits=waits)
+        super().__init__(found.failed, found.coming, waits=waits)
         self.server = server
         self.docker = server.docker
         self.plan = found

@@ -297,7 +297,7 @@ class Converger:
             self._put_off("vms", stages.vms)
         self.outcome.result["waiting"] = stages.containers.waiting(self.run.wave) + stages.vms.waiting(self.run.wave)
         self.outcome.result["unmet"] = {**stages.containers.unmet, **stages.vms.unmet}
-        self.outcome.result["held"] = list(dict.fromkeys([*stages.containers.held, *stages.vms.held]))
+        self.outcome.result["coming"] = list(dict.fromkeys([*stages.containers.coming, *stages.vms.coming]))
         self._guard(self._describe_containers)
         self._guard(lambda: self._describe_vms(stages.vms))
 
@@ -316,7 +316,7 @@ class Converger:
                 continue
             blocked = {**run.blocked, **containers.unmet, **vms.unmet}
             if run.wave is None:
-                blocked.update(dict.fromkeys((*containers.held, *vms.held), NOT_YET))
+                blocked.update(dict.fromkeys((*containers.coming, *vms.coming), NOT_YET))
             errors += _vms.apply(self.server, vms, wave=number, after=after, blocked=blocked, waits=run.waits)
             if containers.busy:
                 errors += _containers.apply_nodes(self.server, containers, wave=number, after=after, blocked=blocked, waits=run.waits)
@@ -328,7 +328,7 @@ class Converger:
         names = {name for one in found.nodes if one.want.node in found.put_off for name in (one.want.node, one.want.name)}
 
         def is_later(change: Change) -> bool:
-            return (change.label in names and change.kind != "sandbox") or (change.label in found.held and change.kind == "exec")
+            return (change.label in names and change.kind != "sandbox") or (change.label in found.coming and change.kind == "exec")
 
         changes = self.outcome.layers.get(layer, ())
         later = [one for one in changes if is_later(one)]

@@ -27,7 +27,7 @@ class Run:
     wave: nodes of later waves are not started; without it, all are. blocked: nodes that failed in an earlier wave, with the reason.
     recreate, restart: machines that are to get a new disk, or to be started anew.
     patience: seconds that a machine has to become ready where others wait for that; without it, what its kind gives it.
-    waits: whether nodes that take their time are waited for; otherwise they are left to the next pass, in the result's held.
+    waits: whether nodes that take their time are waited for; otherwise they are left to the next pass, in the result's coming.
     doubted: nodes that could not be started lately, whose neighbours get no carrier before they run.
     spare: names of objects that are left alone. anew: names of ports and tunnels that are made anew, as lighter mending was in vain.
     """

@@ -103,7 +103,7 @@ def report_of(
             for name, one in sorted(tries.waiting(begun + took / 1000).items())
             if name not in declared.wires
         ],
-        "coming": list(course.result.get("held") or ()),
+        "coming": list(course.result.get("coming") or ()),
         "held": sorted(declared.hold),
         "declared": _skeleton(declared),
     }

@@ -95,7 +95,7 @@ def apply(
     wave: machines of later waves are left alone; after: those up to this one were done already. blocked: nodes that failed in an earlier
     wave, with the reason: they are not tried again, and who waits for one of them is not started.
     """
-    worker = Workers[VmPlan](found.failed, found.held, waits=waits)
+    worker = Workers[VmPlan](found.failed, found.coming, waits=waits)
     before = dict(blocked or {})
     found.failed.update(one.want.name for one in found.nodes if one.want.node in before)
     with worker.collecting():

@@ -139,7 +139,7 @@ class VmPlan:
 class VmsPlan:
     """changes: for the result. drops: domains that go. folders: of machines, that go. kept: why folders stay that were to go.
 
-    failed, unmet: as in the plan for containers, filled while the plan is carried out. held: nodes that others wait for, and that are on
+    failed, unmet: as in the plan for containers, filled while the plan is carried out. coming: nodes that others wait for, and that are on
     their way still; put_off: those that wait for them, to which nothing was done; filled as well.
     down: taps whose NICs are to have no carrier. spared: all that is left alone.
     replan: plans again, without what is done to some, and with carriers cut.
@@ -155,7 +155,7 @@ class VmsPlan:
     changes: list[Change] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     unmet: dict[str, str] = field(default_factory=dict)
-    held: list[str] = field(default_factory=list)
+    coming: list[str] = field(default_factory=list)
     put_off: set[str] = field(default_factory=set)
     down: frozenset[str] = frozenset()
     spared: frozenset[str] = frozenset()

@@ -113,7 +113,7 @@ def hold(
 ) -> list[LabError]:
     """Wait until machines of these waves are ready, where others wait for that. What is not is in C(found.unmet) afterwards.
 
-    patience: seconds after which those that are on their way are left to the caller, in C(found.held).
+    patience: seconds after which those that are on their way are left to the caller, in C(found.coming).
     """
     waited = {
         one.want.node: one
@@ -135,7 +135,7 @@ def hold(
     errors: list[LabError] = []
     for state in states:
         if not state.settled:
-            found.held.append(state.node)
+            found.coming.append(state.node)
         elif state.state != "ready":
             one = waited[state.node]
             found.failed.add(one.want.name)

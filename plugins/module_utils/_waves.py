@@ -57,12 +57,12 @@ class Workers(t.Generic[_P]):
     """Work on nodes, in which the failure of one is remembered, so that later stages leave it out. failed: their names, of the plan.
 
     waits: whether nodes are waited for until they are as they are to be. Where not, those that take their time are left to the next run,
-    in held, and so are those that wait for them: none of them failed. put_off: of these, those to which nothing was done.
+    in coming, and so are those that wait for them: none of them failed. put_off: of these, those to which nothing was done.
     """
 
-    def __init__(self, failed: set[str], held: list[str] | None = None, *, waits: bool = True) -> None:
+    def __init__(self, failed: set[str], coming: list[str] | None = None, *, waits: bool = True) -> None:
         self.failed = failed
-        self.held = [] if held is None else held
+        self.coming = [] if coming is None else coming
         self.put_off: set[str] = set()
         self.waits = waits
         self.errors: list[LabError] = []
@@ -83,8 +83,8 @@ class Workers(t.Generic[_P]):
         """To the next run: it is on its way."""
         self.failed.add(node.want.name)
         self.reasons[node.want.name] = NOT_YET
-        if node.want.node not in self.held:
-            self.held.append(node.want.node)
+        if node.want.node not in self.coming:
+            self.coming.append(node.want.node)
 
     def told(self, node: _P) -> str:
         return self.reasons.get(node.want.name, "failed")

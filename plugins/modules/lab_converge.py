@@ -64,7 +64,7 @@ options:
   patience:
     description:
       - Seconds that virtual machines that others wait for may take to become ready. Those that are on their way still are returned as
-        RV(held); M(archetype.lab.lab_ready) can go on waiting for them, and tells meanwhile who is waited for.
+        RV(coming); M(archetype.lab.lab_ready) can go on waiting for them, and tells meanwhile who is waited for.
       - With V(-1) each has the time that its kind gives it.
     type: int
     default: -1
@@ -155,7 +155,7 @@ unmet:
   returned: when O(state=present)
   type: dict
   sample: {r1: is not healthy}
-held:
+coming:
   description: Virtual machines that others wait for, and that are on their way still. Only with O(patience).
   returned: when O(state=present)
   type: list

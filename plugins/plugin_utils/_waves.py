@@ -28,7 +28,7 @@ def after_wave(earlier: Json, later: Json) -> dict[str, t.Any]:
         "containers": later.get("containers") or earlier.get("containers") or [],
         "vms": later.get("vms") or earlier.get("vms") or [],
         "waiting": later.get("waiting") or [],
-        "held": later.get("held") or [],
+        "coming": later.get("coming") or [],
         "unmet": {**(earlier.get("unmet") or {}), **(later.get("unmet") or {})},
     }
     if "unmet" not in earlier or "unmet" not in later:

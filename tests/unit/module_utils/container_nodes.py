@@ -75,7 +75,7 @@ def glance(docker: FakeDocker, *want: Container) -> tuple[list[str], list[str]]:
     if found.busy:
         errors = apply_sandboxes(server, found)
         errors += apply_nodes(server, found, waits=False)
-    return [str(one) for one in errors], found.held
+    return [str(one) for one in errors], found.coming
 
 
 def lines(result: ContainersResult) -> list[str]:

@@ -311,6 +311,6 @@ def test_where_nobody_waits_who_is_on_the_way_and_who_waits_for_them_is_left_to_
 
 def test_where_nobody_waits_what_failed_is_an_error_all_the_same(docker: FakeDocker) -> None:
     docker.health["demo-a"] = ["unhealthy"]
-    errors, held = glance(docker, sick("a"), node("c", wave=1, waits_for=("a",)))
+    errors, coming = glance(docker, sick("a"), node("c", wave=1, waits_for=("a",)))
     assert errors == [SICK, NEXT.format("node a, which is not healthy")]
-    assert held == []
+    assert coming == []
