@@ -85,10 +85,6 @@ def save(lab: str, declared: t.Mapping[str, t.Any], *, check: bool = False) -> l
     return [Change("create" if have is None else "update", "state", str(target), label=lab)]
 
 
-def _unfinished(target: Path) -> Path:
-    return target.with_name(f"{target.name}.new")
-
-
 def _write(target: Path, text: str) -> None:
     try:
         _server.make_state_dir()
@@ -104,7 +100,7 @@ def forget(lab: str, *, check: bool = False) -> list[Change]:
 
 def remove(lab: str, *, check: bool = False) -> list[Change]:
     """Remove the declared state of a lab, what a run that was killed had half written of it, and the folder with all files of its nodes."""
-    return _remove(lab, [path(lab), _unfinished(path(lab)), folder(lab)], check=check)
+    return _remove(lab, [path(lab), Path(_whole_files.unfinished(path(lab))), folder(lab)], check=check)
 
 
 def _remove(lab: str, places: t.Sequence[Path], *, check: bool) -> list[Change]:

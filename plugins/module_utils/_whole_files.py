@@ -19,9 +19,14 @@ import os
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+def unfinished(path: str | os.PathLike[str]) -> str:
+    """What a writer that was killed may have left."""
+    return f"{os.fspath(path)}.new"
+
+
 def write(path: str | os.PathLike[str], text: str, *, mode: int = 0o600, sync: bool = False) -> None:
     """mode: whatever the umask is. sync: it is on the disk before it gets its name, as a server may lose its power. Raises OSError."""
-    content, new = text.encode(), f"{os.fspath(path)}.new"
+    content, new = text.encode(), unfinished(path)
     while True:
         with open(os.open(new, _FLAGS, 0o600), "wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
