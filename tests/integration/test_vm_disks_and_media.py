@@ -251,7 +251,7 @@ def test_a_disk_that_is_not_the_one_that_was_made_is_told_and_can_be_made_anew_o
     assert f"it is based on {BLANK}, and {image} is what is written" in errors[0]["msg"]
     assert "its header is cut off" in errors[1]["msg"]
     assert "disk.json cannot be read" in errors[2]["msg"]
-    assert all("which loses what the machine wrote" in one["hint"] for one in errors)
+    assert all("which loses what it wrote" in one["hint"] for one in errors)
     assert (vms.files(), vms.run("sha256sum", disk("r1"))) == before
     anew = ok(vms.as_predicted(*routers[:2], state="present", recreate=["r1", "r2"]))
     assert [change[:2] for change in anew] == [("recreate", "disk"), ("recreate", "vm")] * 2
