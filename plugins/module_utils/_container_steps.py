@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 import typing as t
 
 from ansible_collections.archetype.lab.plugins.module_utils import _boots, _host_command
@@ -20,6 +21,11 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import Apply
 from ansible_collections.archetype.lab.plugins.module_utils._steps import BOOT, Step, Time
 
 Containers = t.Mapping[str, DockerContainer]
+
+_NOT_STARTED = 126
+"""The exit code of a command that could not be started: it is none, or the node is just ending."""
+_ENDING = 0.5
+"""Seconds within which Docker knows that a node has ended into which no command could be started any more."""
 
 
 def run_steps(worker: Worker, nodes: t.Sequence[NodePlan], *times: Time) -> None:
@@ -117,6 +123,8 @@ def _execute(worker: Worker, want: Container, step: Step) -> None:
         except LabError as error:
             raise ApplyError(f"{told} failed: {error.message}", hint="correct it under stages", objects=(want.name,)) from error
     if result.exit_code:
+        if step.target == "container" and result.exit_code == _NOT_STARTED:
+            time.sleep(_ENDING)
         raise ApplyError(
             f"{told} ended with exit code {result.exit_code}: {cut(result.output)}",
             hint="correct it; the next run goes on with this command",

@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import json
 import os
+import time
 import typing as t
 from pathlib import Path
 
@@ -450,6 +451,24 @@ def test_a_node_that_ends_at_once_is_an_error_with_its_exit_code_and_last_lines(
         error
     )
     assert [one["status"] for one in found.objects] == ["exited", "running"]
+
+
+def test_a_node_into_which_no_command_could_be_started_as_it_was_ending_is_told_as_ended(
+    docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the runtime says then is no fault of the command, and Docker knows of the end a moment later."""
+    docker.answers = {("true",): ExecResult(126, "OCI runtime exec failed: connection reset by peer")}
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if docker.calls[-1][0] == "execute":
+            docker.crash("demo-r1")
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    (error,) = run(docker, node(exec=(("true",),))).errors
+    assert "container demo-r1 of node r1 is exited right after its start" in str(error)
+    assert slept
 
 
 def test_a_sandbox_that_ends_at_once_keeps_its_node_from_being_made(docker: FakeDocker) -> None:
