@@ -11,13 +11,26 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.integration.acceptance import World
 
 _ANSWER = re.compile(r"icmp_seq=(\d+) ttl=\S+ time=", re.MULTILINE)
 _SENT = re.compile(r"(\d+) packets transmitted")
+_NUMBERS = 1 << 16
+"""After so many, ping begins again with 0."""
+
+
+def counted(numbers: Iterable[int]) -> Counter[int]:
+    """Answers by the number of their ping, counted on where ping begins again. One that is late belongs to those before it."""
+    found: Counter[int] = Counter()
+    last = 0
+    for number in numbers:
+        ahead = (number - last + _NUMBERS // 2) % _NUMBERS - _NUMBERS // 2
+        found[last + ahead] += 1
+        last = max(last, last + ahead)
+    return found
 
 
 class Ping:
@@ -53,7 +66,7 @@ class Ping:
         self._process.wait(10)
         self._stream.close()
         text = self.file.read_text()
-        self.answers = Counter(int(number) for number in _ANSWER.findall(text))
+        self.answers = counted(map(int, _ANSWER.findall(text)))
         told = _SENT.search(text)
         self.sent = int(told.group(1)) if told else 0
 
