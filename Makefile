@@ -118,8 +118,8 @@ unit: venv netlab ## Unit tests
 	pytest -q -n 2 tests/unit
 
 .PHONY: integration
-integration: venv netlab system ## Tests against real daemons, on the testbed
-	$(SUDO) env "PATH=$$PATH" pytest -q tests/integration
+integration: venv netlab system ## Tests against real daemons, on two testbeds side by side
+	$(SUDO) env "PATH=$$PATH" pytest -q -n 2 --dist loadfile tests/integration
 
 .PHONY: molecule
 molecule: venv system ## The molecule scenario: converge, break, heal, destroy

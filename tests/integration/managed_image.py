@@ -67,7 +67,8 @@ def ensure(testbed: Testbed) -> None:
     build = images.program()
     recipes = {**known, _NAME: recipe}
     try:
-        build.present(build.Options(recipes, images.CACHE, None), _NAME)
+        with images.building():
+            build.present(build.Options(recipes, images.CACHE, None), _NAME)
         with ThreadPoolExecutor() as pool:
             options = [build.Options(recipes, images.CACHE, images.docker(server)) for server in testbed.servers]
             list(pool.map(lambda one: build.present(one, _NAME), options))

@@ -66,10 +66,10 @@ def image(cache: Path = images.CACHE) -> Path:
     for path in sorted(FILES.iterdir()):
         recipe.update(path.read_bytes())
     made = cache / f"guest-{recipe.hexdigest()[:12]}.qcow2"
-    if not made.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="guest-") as folder:
-            _build(Path(folder), package).replace(made)
+    with images.building(cache):
+        if not made.exists():
+            with tempfile.TemporaryDirectory(dir=cache, prefix="guest-") as folder:
+                _build(Path(folder), package).replace(made)
     return made
 
 

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,13 +58,26 @@ def _each(work: Any, items: Sequence[Any]) -> list[Any]:
         return list(pool.map(work, items))
 
 
+@contextlib.contextmanager
+def building(cache: Path = CACHE) -> Iterator[None]:
+    """One process at a time builds what the cache lacks; the others find it there."""
+    cache.mkdir(parents=True, exist_ok=True)
+    guard = os.open(cache, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(guard)
+
+
 def ensure(testbed: Testbed, names: Sequence[str] = ()) -> bool:
     """Build the images that are not in the cache, load them where they are missing. Returns whether anything had to be done."""
     build = program()
     known = recipes()
     wanted = list(names or known)
     try:
-        built = _each(lambda name: build.present(build.Options(known, CACHE, None), name), wanted)
+        with building():
+            built = _each(lambda name: build.present(build.Options(known, CACHE, None), name), wanted)
         pairs = [(server, name) for server in testbed.servers for name in wanted]
         loaded = _each(lambda pair: build.present(build.Options(known, CACHE, docker(pair[0])), pair[1]), pairs)
     except build.BuildError as exc:
