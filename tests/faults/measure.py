@@ -111,9 +111,9 @@ def once(scene: Scene, fault: Fault) -> Once:
     if fault.down:
         scene.stop_pings(fault.down)
     watcher = Watcher(scene, fault.parts)
+    began = time.monotonic()  # what is to be started anew is not as it should be from the first look on
     watcher.start()
     try:
-        began = time.monotonic()
         base = fault.make(scene)
         made = time.monotonic()
         deadline = made + fault.patience

@@ -22,7 +22,7 @@ from ansible_collections.archetype.lab.plugins.module_utils._errors import LabEr
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.2
 """Seconds before a source that was lost is tried again: the first time, and at most: a whole lab may wait for a daemon."""
 
 
