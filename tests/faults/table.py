@@ -171,14 +171,16 @@ def boxes(scene: Scene, *nodes: str) -> list[str]:
 
 
 def running(*ended: Callable[[Scene], list[str]]) -> Good:
-    """All that was ended runs again, started anew: a restart can be over before it is asked for."""
+    """All that was ended runs again, started anew: a restart can be over before it is asked for.
 
-    def good(scene: Scene) -> bool:
-        eye = scene.eyes[FIRST]
-        now = {name: eye.container(name) for names in ended for name in names(scene)}
-        return all(one is not None and one != scene.before.get(name) for name, one in now.items())
+    It is asked for up to the first that does not: dockerd has better things to do meanwhile.
+    """
 
-    return good
+    def anew(scene: Scene, name: str) -> bool:
+        now = scene.eyes[FIRST].container(name)
+        return now is not None and now != scene.before.get(name)
+
+    return lambda scene: all(anew(scene, name) for names in ended for name in names(scene))
 
 
 def noting(make: Make, ended: Callable[[Scene], list[str]]) -> Make:
@@ -224,11 +226,16 @@ def vswitchd_killed(scene: Scene) -> float:
 
 
 def ovsdb_killed(scene: Scene) -> float:
-    """Nobody notices that the database is away: so something is broken meanwhile, which only its return lets be mended."""
+    """Nobody notices that the database is away: so something is broken meanwhile, which only its return lets be mended.
+
+    It is back when ovs-vswitchd has it again: that tries every 1 to 8 s, the longer the more often it was lost lately, and only then does
+    what anybody writes into the database.
+    """
     server = scene.testbed.server(FIRST)
     server.daemon("kill", "ovsdb")
     ip(scene, FIRST, f"link del {scene.port('ovsdb-server', 'n')}")
     server.daemon("start", "ovsdb")
+    ovs(scene, FIRST, "--timeout=30", "set", "Open_vSwitch", ".", f"external_ids:archetype-fault={time.monotonic_ns()}")
     return time.monotonic()
 
 
