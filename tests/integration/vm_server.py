@@ -118,7 +118,7 @@ class VmServer(LabServer):
         """Remove whatever a test left, without the code under test, but for the ports."""
         ends = [f"(virsh -q destroy {name}; virsh -q undefine --nvram --managed-save {name}) &" for name in self.domains()]
         self.run("sh", "-c", " ".join([*ends, "wait"]))
-        self.run("sh", "-c", f"rm -rf {FOLDER} /var/lib/archetype-lab/{LAB} /var/log/libvirt/qemu/{LAB}-*")
+        self.run("sh", "-c", f"rm -rf {FOLDER} /var/lib/archetype-lab/{LAB} /run/archetype-lab/labs/{LAB} /var/log/libvirt/qemu/{LAB}-*")
 
 
 def machine(node: str = "r1", **fields: Any) -> Json:
