@@ -119,7 +119,7 @@ unit: venv netlab ## Unit tests
 
 .PHONY: integration
 integration: venv netlab system ## Tests against real daemons, on two testbeds side by side
-	$(SUDO) env "PATH=$$PATH" pytest -q -n 2 --dist loadfile tests/integration
+	$(SUDO) env "PATH=$$PATH" pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/integration
 
 .PHONY: molecule
 molecule: venv system ## The molecule scenario: converge, break, heal, destroy
