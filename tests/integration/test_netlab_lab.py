@@ -90,7 +90,8 @@ def test_netlabs_own_scripts_configure_the_devices_and_change_nothing_of_the_lab
         for node in ("r1", "r2"):
             inside(world, lab, node, f"/etc/config/{script}")
     world.wait(lambda: "Full" in inside(world, lab, "r1", "vtysh", "-c", "show ip ospf neighbor"), 60, "OSPF neighbours are Full")
-    world.wait(lambda: "10.0.0.2" in inside(world, lab, "r1", "ip", "route"), 30, "the other's loopback is reached")
+    for node, loopback in (("r1", "10.0.0.2"), ("r2", "10.0.0.1")):  # the answer has to find its way, too
+        world.wait(lambda node=node, to=loopback: to in inside(world, lab, node, "ip", "route"), 30, f"{node} knows {loopback}")  # type: ignore[misc]
     assert " 0% packet loss" in inside(world, lab, "r1", "ping", "-c", "2", "-W", "2", "-I", "10.0.0.1", "10.0.0.2")
     run = world.deploy(lab).green()
     assert all(counts["changed"] == 0 for counts in run.recap.values()), run.stdout
